@@ -3,24 +3,25 @@ package sim
 import (
 	"math/rand/v2"
 	"testing"
+	"time"
 )
 
 // Happenings come in the order of time, and at one time in the order of planning.
 func TestAgendaIsInOrder(t *testing.T) {
-	var a agenda
+	w := &world{}
 	r := rand.New(rand.NewPCG(1, 1))
-	for range 1000 {
-		a.add(r.Int64N(50), nil)
+	last, lastAt, came := -1, int64(-1), 0
+	for order := range 1000 {
+		at := r.Int64N(50)
+		w.after(time.Duration(at), func() {
+			if came++; w.now != at || at < lastAt || at == lastAt && order < last {
+				t.Fatalf("%d of %d after %d of %d, at %d", order, at, last, lastAt, w.now)
+			}
+			last, lastAt = order, at
+		})
 	}
-	last := happening{at: -1}
-	for range 1000 {
-		next := a.next()
-		if next.at < last.at || next.at == last.at && next.order < last.order {
-			t.Fatalf("%d of %d after %d of %d", next.order, next.at, last.order, last.at)
-		}
-		last = next
-	}
-	if len(a.heap) > 0 {
-		t.Error("more came out than went in")
+	w.until(49, nil)
+	if came != 1000 || len(w.agenda) > 0 {
+		t.Errorf("%d came out, and %d are left", came, len(w.agenda))
 	}
 }

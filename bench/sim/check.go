@@ -2,6 +2,7 @@ package sim
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"spike/edge/allotment"
@@ -10,26 +11,19 @@ import (
 
 // checks compares the edges and the ledger with the facts of the simulation.
 type checks struct {
-	w       *world
+	*world
 	owner   map[uint32]*promise // the newest winner of each serial that was told
 	known   map[claimID]*promise
 	order   []*promise // in the order of being told
-	hold    int64      // the sale's
-	covers  int64      // the hold, or the cover that stands for it
 	drawn   bool       // lots have been drawn
 	latest  int64      // the latest ledger time so far
 	scripts int
 }
 
-func newChecks(w *world) checks {
-	return checks{w: w, owner: map[uint32]*promise{}, known: map[claimID]*promise{}, hold: w.fates.hold.Microseconds(),
-		covers: w.fates.binds().Microseconds()}
-}
-
 // scriptNow is the ledger time that a script would find now.
 func (c *checks) scriptNow() int64 {
-	h := c.w.primary.twin.Last()
-	return h.Now + min(max(c.w.primary.raw()-h.Raw, 0), c.w.bounds.Step.Microseconds())
+	h := c.primary.twin.Last()
+	return h.Now + min(max(c.primary.raw()-h.Raw, 0), c.bounds.Step.Microseconds())
 }
 
 // ledgerNow is the latest ledger time so far. A hold that was over in a lost history is over.
@@ -38,24 +32,37 @@ func (c *checks) ledgerNow() int64 {
 	return c.latest
 }
 
-// decided checks a Take that has read the clock. The Take must not be after the end of its lease, and its promise must not be
-// longer than the lease allows.
+// decided checks a Take that has read the clock: it is not after its lease's end, and promises no more than the lease allows.
 func (c *checks) decided(e *edge, claim ledger.Claim) {
 	c.stillSells(e, claim)
-	deadline, now := max(e.deadline[claim.Fence], c.w.primary.twin.Deadline(claim.Fence)), c.scriptNow()
-	if claim.Expiry > deadline+c.covers {
-		c.w.fail("%s promises serial %d until %d, its lease is over at %d", e.name, claim.Serial, claim.Expiry, deadline)
+	deadline, now := max(e.deadline[claim.Fence], c.primary.twin.Deadline(claim.Fence)), c.scriptNow()
+	if claim.Expiry > deadline+c.fates.binds().Microseconds() {
+		c.fail("%s promises serial %d until %d, its lease is over at %d", e.name, claim.Serial, claim.Expiry, deadline)
 	}
 	granted := e.granted[claim.Fence] // a server that is no longer the primary granted it, and has its own ledger time
-	if now >= deadline && !e.fooled && (granted == nil || c.w.primary.has(granted)) {
-		c.w.fail("%s promises serial %d at %d, its lease is over at %d", e.name, claim.Serial, now, deadline)
+	if now >= deadline && !e.fooled && (granted == nil || c.primary.has(granted)) {
+		c.fail("%s promises serial %d at %d, its lease is over at %d", e.name, claim.Serial, now, deadline)
 	}
 	c.known[idOf(claim)] = &promise{Claim: claim, birth: e.birth, edge: e, grant: e.granted[claim.Fence],
-		ends: c.soon(c.covers)}
+		ends: c.soon(c.fates.binds().Microseconds())}
+}
+
+// stillSells checks a promise. It must not be made after the operator has heard that no edge sells, nor after the close.
+func (c *checks) stillSells(e *edge, claim ledger.Claim) {
+	if e.fooled {
+		return
+	}
+	if c.silent != nil {
+		c.fail("%s promises serial %d after the operator has heard that no edge sells", e.name, claim.Serial)
+	}
+	calm := c.now-c.moved > int64(c.fates.term+2*timeout) // edges have heard the clock since its jump
+	if at := c.closesAt(); at > 0 && calm && c.primary.raw() >= at {
+		c.fail("%s promises serial %d %d us after the sale has closed", e.name, claim.Serial, c.primary.raw()-at)
+	}
 }
 
 // soon is so many microseconds from now, in true time, by a clock that drifts.
-func (c *checks) soon(us int64) int64 { return c.w.now + us*1000*101/100 }
+func (c *checks) soon(us int64) int64 { return c.now + us*1000*101/100 }
 
 // told checks a reply. A serial must have at most one live winner, and a fence must give a serial to one winner only.
 func (c *checks) told(e *edge, claim ledger.Claim) {
@@ -65,42 +72,28 @@ func (c *checks) told(e *edge, claim ledger.Claim) {
 
 // wins traces that a buyer was told.
 func (c *checks) wins(e *edge, claim ledger.Claim, how string) {
-	c.w.trace(won, uint64(claim.Serial)<<32|uint64(claim.Count), claim.Fence, claim.Nonce, uint64(claim.Expiry))
-	if c.w.telling {
-		c.w.tell("%s: %s %v", e.name, how, claim)
-	}
+	c.trace(won, uint64(claim.Serial)<<32|uint64(claim.Count), claim.Fence, claim.Nonce, uint64(claim.Expiry))
+	c.tell("%s: %s %v", e.name, how, claim)
 }
 
 func (c *checks) promise(p *promise) {
 	now := c.ledgerNow()
-	for s := p.Serial; s < p.Serial+p.Count && p.live(now, c.hold); s++ { // the reply may be late
+	for s := p.Serial; s < p.Serial+p.Count && p.live(now); s++ { // the reply may be late
 		if old := c.owner[s]; old != nil {
-			c.alone(s, old, p, now)
+			if old.live(now) {
+				c.fail("serial %d has two winners at ledger time %d: %s's %v, paid %v, and %s's %v", s, now, old.edge.name, old.Claim,
+					old.paid != nil, p.edge.name, p.Claim)
+			}
 			old.beaten = true
-			if old.Fence == p.Fence || old.Fence > p.Fence && c.w.primary.knows(old) { // fences grow within a history
-				c.w.fail("serial %d is sold under fence %d, after %d", s, p.Fence, old.Fence)
+			if old.Fence == p.Fence || old.Fence > p.Fence && c.primary.knows(old) { // fences grow within a history
+				c.fail("serial %d is sold under fence %d, after %d", s, p.Fence, old.Fence)
 			}
 		}
 		c.owner[s] = p
 	}
 	c.order = append(c.order, p)
-	c.w.Sold += uint64(p.Count)
-	c.w.giveToken(p)
-}
-
-// alone checks that one of two winners is over.
-func (c *checks) alone(s uint32, old, p *promise, now int64) {
-	if old.live(now, c.hold) {
-		c.w.fail("serial %d has two winners at ledger time %d: %s's %v, paid %v, and %s's %v", s, now, old.edge.name, brief(old.Claim),
-			old.paid != nil, p.edge.name, brief(p.Claim))
-	}
-}
-
-// binds notes the true time at which the ledger's present answer is over, if it is ever over.
-func (c *checks) binds(p *promise) {
-	if p.ends = 0; c.hold > 0 {
-		p.ends = c.soon(c.hold)
-	}
+	c.Sold += uint64(p.Count)
+	c.giveToken(p)
 }
 
 func (c *checks) deducted(e *edge, r ledger.DeductReply, a answer) {
@@ -111,7 +104,9 @@ func (c *checks) deducted(e *edge, r ledger.DeductReply, a answer) {
 // bought checks a promise that the ledger itself has made.
 func (c *checks) bought(p *promise, a answer) {
 	c.known[idOf(p.Claim)] = p
-	c.binds(p)
+	if p.ends = 0; c.fates.hold > 0 { // else the answer is never over
+		p.ends = c.soon(c.fates.hold.Microseconds())
+	}
 	p.answered, p.kept, p.keptFor = true, a.entry, a.lasts()
 	c.promise(p)
 	c.keeps(p, a)
@@ -122,7 +117,7 @@ func (c *checks) keeps(p *promise, a answer) {
 	if p.kept == nil {
 		p.kept, p.keptFor = a.entry, a.lasts()
 	}
-	if !c.w.primary.has(a.entry) {
+	if !c.primary.has(a.entry) {
 		c.forgotten(p)
 	}
 }
@@ -130,9 +125,8 @@ func (c *checks) keeps(p *promise, a answer) {
 // confirmed notes that a holder was told that its units are confirmed. From then on nobody else may own them.
 func (c *checks) confirmed(p *promise, a answer) {
 	for s := p.Serial; s < p.Serial+p.Count; s++ {
-		if other := c.owner[s]; other != nil && other != p && other.live(c.ledgerNow(), c.hold) {
-			c.w.fail("serial %d is confirmed as %s's %v, and is %s's %v", s, p.edge.name, brief(p.Claim), other.edge.name,
-				brief(other.Claim))
+		if other := c.owner[s]; other != nil && other != p && other.live(c.ledgerNow()) {
+			c.fail("serial %d is confirmed as %s's %v, and is %s's %v", s, p.edge.name, p.Claim, other.edge.name, other.Claim)
 		}
 		c.owner[s] = p
 	}
@@ -142,47 +136,34 @@ func (c *checks) confirmed(p *promise, a answer) {
 
 // hears checks an answer for an edge, and notes it for the edge whose leases it is about. No call of theirs may be refused.
 func (c *checks) hears(e, of *edge, call any, a answer) {
-	switch {
-	case a.err == nil:
-		a.entry.heard = a.entry.heard || e == of
-		c.answered(of, call, a)
-	case !errors.Is(a.err, ledger.ErrDown) && !errors.Is(a.err, ledger.ErrReassert):
-		c.w.fail("%s: %v is refused: %v", e.name, brief(call), a.err)
+	if a.err != nil {
+		if !errors.Is(a.err, ledger.ErrDown) && !errors.Is(a.err, ledger.ErrReassert) {
+			c.fail("%s: %v is refused: %v", e.name, call, a.err)
+		}
+		return
 	}
-}
-
-// answered notes what an edge hears of its leases.
-func (c *checks) answered(e *edge, call any, a answer) {
+	a.entry.heard = a.entry.heard || e == of
 	switch r := a.reply.(type) {
 	case ledger.LeaseReply:
 		if r.Grant.Fence != 0 {
-			e.deadline[r.Grant.Fence], e.granted[r.Grant.Fence] = r.Grant.Deadline, a.entry
-			e.newest = max(e.newest, r.Grant.Fence)
+			of.deadline[r.Grant.Fence], of.granted[r.Grant.Fence] = r.Grant.Deadline, a.entry
+			of.newest = max(of.newest, r.Grant.Fence)
 		}
 	case ledger.RenewReply:
 		for i, f := range call.(ledger.RenewRequest).Fences {
-			e.deadline[f] = max(e.deadline[f], r.Deadlines[i])
+			of.deadline[f] = max(of.deadline[f], r.Deadlines[i])
 		}
 	case ledger.ReassertReply:
 		for _, g := range r.Grants {
-			e.deadline[g.Fence] = max(e.deadline[g.Fence], g.Deadline)
-			e.granted[g.Fence] = a.entry
+			of.deadline[g.Fence], of.granted[g.Fence] = max(of.deadline[g.Fence], g.Deadline), a.entry
 		}
-	case ledger.SettleReply:
-		c.settled(call.(ledger.SettleRequest), r, a)
-	}
-}
-
-// settled notes the ledger's answer on claims. From now on their slots may be used again.
-func (c *checks) settled(q ledger.SettleRequest, r ledger.SettleReply, a answer) {
-	for i, claim := range q.Claims {
-		p := c.of(claim)
-		if p == nil {
-			continue // ran has checked it
-		}
-		if r.Verdicts[i] == ledger.Kept && p.kept == nil && !p.over {
-			p.late = p.outlasted(c.w)
-			c.keeps(p, a)
+	case ledger.SettleReply: // from now on the slots of its claims may be used again
+		for i, claim := range call.(ledger.SettleRequest).Claims {
+			p := c.of(claim) // ran has checked it
+			if p != nil && r.Verdicts[i] == ledger.Kept && p.kept == nil && !p.over {
+				p.late = p.outlasted()
+				c.keeps(p, a)
+			}
 		}
 	}
 }
@@ -195,24 +176,19 @@ func (c *checks) heard(claims []ledger.Claim) {
 			continue
 		}
 		p.answered = true
-		c.beyond(p, c.w.primary.twin.Last().Total)
-		if p.kept == nil && !p.excused && p.live(c.ledgerNow(), c.hold) {
-			c.w.fail("%s lets go of %v, for which the ledger has not answered", p.edge.name, brief(p.Claim))
+		c.beyond(p, c.primary.twin.Last().Total)
+		if p.kept == nil && !p.excused && p.live(c.ledgerNow()) {
+			c.fail("%s lets go of %v, for which the ledger has not answered", p.edge.name, p.Claim)
 		}
 	}
 }
 
-// lostWith notes what a death takes with it: the claims that only a lost ring had. Their tokens stay good while the ledger knows
-// the lease.
+// lostWith notes the claims that only a lost ring had. Their tokens stay good while the ledger knows the lease.
 func (c *checks) lostWith(e *edge, left []ledger.Claim) {
-	kept := map[claimID]bool{}
-	for _, claim := range left {
-		kept[idOf(claim)] = true
-	}
 	for _, p := range c.order {
-		if p.edge == e && !p.answered && !kept[idOf(p.Claim)] {
+		if p.edge == e && !p.answered && !slices.ContainsFunc(left, p.is) {
 			p.answered = true
-			p.excused = p.excused || p.grant == nil || !c.w.primary.has(p.grant)
+			p.excused = p.excused || p.grant == nil || !c.primary.has(p.grant)
 		}
 	}
 }
@@ -233,32 +209,31 @@ func (c *checks) history(s *server) {
 // forgotten notes that the history with the ledger's answer on a promise is lost.
 func (c *checks) forgotten(p *promise) {
 	now := c.ledgerNow()
-	if p.paid != nil && !c.w.primary.has(p.paid) {
+	if p.paid != nil && !c.primary.has(p.paid) {
 		if p.paidFor {
-			c.w.fail("%v was confirmed, durably, and its history is lost", brief(p.Claim))
+			c.fail("%v was confirmed, durably, and its history is lost", p.Claim)
 		}
 		p.paid = nil
 	}
-	if p.kept != nil && !c.w.primary.has(p.kept) {
-		if p.keptFor && p.live(now, c.hold) {
-			c.w.fail("%v was settled, durably, and its history is lost", brief(p.Claim))
+	if p.kept != nil && !c.primary.has(p.kept) {
+		if p.keptFor && p.live(now) {
+			c.fail("%v was settled, durably, and its history is lost", p.Claim)
 		}
 		p.kept, p.excused = nil, true
 	}
 }
 
-// owns checks that the ledger has everything that it has answered for.
+// owns checks that the ledger has everything that it has answered for, durably or in a history that still stands.
 func (c *checks) owns() {
 	now := c.ledgerNow()
 	for _, p := range c.order {
-		if !p.owed(now, c.hold) {
+		if p.kept == nil || !p.live(now) {
 			continue
 		}
 		for s := p.Serial; s < p.Serial+p.Count; s++ {
-			o, paid, owned := c.w.primary.twin.Owner(s)
-			if !owned || idOf(o) != idOf(p.Claim) || p.paid != nil && !paid {
-				c.w.fail("%s's %v was answered for, paid %v, and the ledger has %v, paid %v", p.edge.name, brief(p.Claim), p.paid != nil,
-					brief(o), paid)
+			o, paid, owned := c.primary.twin.Owner(s)
+			if !owned || !p.is(o) || p.paid != nil && !paid {
+				c.fail("%s's %v was answered for, paid %v, and the ledger has %v, paid %v", p.edge.name, p.Claim, p.paid != nil, o, paid)
 			}
 		}
 	}
@@ -269,42 +244,36 @@ var tracedReasons = [allotment.Reasons]uint64{allotment.SoldOut: 1, allotment.No
 	allotment.Unopened: 4, allotment.Closed: 5, allotment.Undecided: 6, allotment.Refused: 7, allotment.Gone: 8,
 	allotment.Drawing: 9, allotment.Lots: 10}
 
-// verdict checks that an edge says "sold out" for good only when it is so. News of units that came back may take a poll to
-// arrive.
+// verdict checks that an edge says "sold out" for good only when it is so. News of units may take a poll to arrive.
 func (c *checks) verdict(e *edge, v *allotment.Verdict) {
 	if v == nil {
-		c.w.trace(verdict, e.host.id, uint64(e.host.runs), 0, 0)
-		c.w.tell("%s: units may be had", e.name)
+		c.trace(verdict, e.host.id, uint64(e.host.runs), 0, 0)
+		c.tell("%s: units may be had", e.name)
 		return
 	}
-	c.w.trace(verdict, e.host.id, uint64(e.host.runs), tracedReasons[v.Reason], 0)
-	if c.w.telling {
-		c.w.tell("%s: verdict %+v", e.name, *v)
-	}
-	h := c.w.primary.twin.Last()
-	news := c.w.now-max(c.w.fresh, e.resumed) < int64(pollDone+2*timeout)
+	c.trace(verdict, e.host.id, uint64(e.host.runs), tracedReasons[v.Reason], 0)
+	c.tell("%s: verdict %+v", e.name, *v)
+	h := c.primary.twin.Last()
+	news := c.now-max(c.fresh, e.resumed) < int64(time.Second+2*timeout) // an edge looks each second at a sale that is over
 	if v.Reason == allotment.SoldOut && !h.Final() && !news {
-		c.w.fail("%s says sold out: %v", e.name, brief(h))
+		c.fail("%s says sold out: %v", e.name, h)
 	}
 }
 
-// pollDone is how often an edge looks at a sale that is over.
-const pollDone = time.Second
-
 // everybodyKnows checks that every edge says "sold out", a while after the last unit.
 func (c *checks) everybodyKnows() {
-	for _, e := range c.w.edges {
+	for _, e := range c.edges {
 		if e.gone || e.ending {
 			continue
 		}
 		v := e.a.Verdict()
 		// With few buyers at each of many edges, an edge looks only at its next buyer.
-		unaware := v == nil && e.a.IsEmpty() && c.w.fates.crowded()
+		unaware := v == nil && e.a.IsEmpty() && c.fates.crowded()
 		if !unaware && (v == nil || v.Reason != allotment.SoldOut) {
-			c.w.fail("everything is sold, and %s says %+v", e.name, v)
+			c.fail("everything is sold, and %s says %+v", e.name, v)
 		}
 		if n := e.a.Claims(); n > 1 {
-			c.w.fail("%s still keeps %d slots", e.name, n)
+			c.fail("%s still keeps %d slots", e.name, n)
 		}
 	}
 }
@@ -314,18 +283,84 @@ func (c *checks) end() {
 	c.audit()
 	c.owns()
 	c.soldHaveOwners()
-	c.w.calls.bounded(c.w)
+	c.calls.bounded(c.world)
 	c.offered()
 	lost := uint64(0)
-	for _, e := range c.w.edges {
+	for _, e := range c.edges {
 		lost += e.a.Lost()
 	}
 	for _, p := range c.order {
-		switch {
-		case p.answered:
-		case p.edge.stopped, !p.edge.gone && !c.w.noBuyers:
-			c.w.fail("%s never settled %v", p.edge.name, brief(p.Claim))
+		if !p.answered && (p.edge.stopped || !p.edge.gone && !c.noBuyers) {
+			c.fail("%s never settled %v", p.edge.name, p.Claim)
 		}
 	}
-	c.w.tell("%d told, %d dead on arrival at the ledger, %d steps, %v", c.w.Sold, lost, c.w.Steps, time.Duration(c.w.now-start))
+	c.tell("%d told, %d dead on arrival at the ledger, %d steps, %v", c.Sold, lost, c.Steps, time.Duration(c.now-start))
+}
+
+// soldHaveOwners checks that every sold unit has an owner who was told, or is of a Deduct without an answer.
+func (c *checks) soldHaveOwners() {
+	if c.fates.keys { // a keyed offer's buyer may hear of it much later
+		return
+	}
+	t := c.primary.twin
+	told := map[claimID]bool{}
+	for _, p := range c.order {
+		told[idOf(p.Claim)] = true
+	}
+	for s := uint32(1); uint64(s) <= t.Last().Total; s++ {
+		o, _, owned := t.Owner(s)
+		if owned && o.Nonce < deducted && !told[idOf(o)] {
+			c.fail("serial %d is sold under %d, and nobody was told", s, o.Fence)
+		}
+	}
+}
+
+// promise is the answer that a buyer was told, and its fate.
+type promise struct {
+	ledger.Claim
+	birth    uint64
+	edge     *edge
+	grant    *entry // of its lease; nil for a Deduct
+	answered bool   // by the ledger: its slot may be used again
+	kept     *entry // the script whose answer said that the ledger has it
+	paid     *entry // the script that confirmed it
+	keptFor  bool   // that answer was durable
+	paidFor  bool
+	over     bool   // cancelled
+	beaten   bool   // it was over, and another buyer was told of one of its units
+	late     bool   // it was over by true time when the ledger took it: history was lost, and ledger time with it
+	excused  bool   // a named loss window covers it
+	longer   *entry // the script that prolonged its hold
+	until    int64  // ledger time until which it did
+	ends     int64  // when its hold is over by true time, at the latest
+}
+
+// is says whether a claim is this promise's.
+func (p *promise) is(c ledger.Claim) bool { return idOf(c) == idOf(p.Claim) }
+
+type claimID struct{ fence, nonce uint64 }
+
+func idOf(c ledger.Claim) claimID { return claimID{c.Fence, c.Nonce} }
+
+// of returns the promise of a claim.
+func (c *checks) of(claim ledger.Claim) *promise { return c.known[idOf(claim)] }
+
+// live says whether a promise binds at this ledger time.
+func (p *promise) live(now int64) bool {
+	w, ends := p.edge.world, p.Expiry
+	if p.longer != nil && w.primary.has(p.longer) {
+		ends = max(ends, p.until)
+	}
+	return p.paid != nil || !p.over && (now < ends || w.fates.hold == 0 && p.kept != nil) && !p.outlasted()
+}
+
+// outlasted says whether a promise that the ledger has not kept is over by true time: ledger time went back with lost history.
+func (p *promise) outlasted() bool {
+	w := p.edge.world
+	return p.paid == nil && p.ends > 0 && w.now >= p.ends && w.Histories > 0 && (p.kept == nil || p.late || !w.primary.has(p.kept))
+}
+
+// knows says whether this history has the promise, or the lease under which it was made.
+func (s *server) knows(p *promise) bool {
+	return p.grant != nil && s.has(p.grant) || p.kept != nil && s.has(p.kept)
 }

@@ -1,137 +1,122 @@
 package sim
 
 import (
+	"cmp"
 	"errors"
+	"slices"
 	"time"
 
 	"spike/luascripts/ledger"
+	"spike/shard"
 )
 
-// auditEvery is how many scripts run between two audits. An audit takes long if hundreds of edges have leases.
-func (f fates) auditEvery() int {
-	if f.crowded() {
-		return 1000
-	}
-	return 24
-}
-
-// ran checks every script, on whichever server it ran. It checks little on a server that is no longer the primary, because
-// nobody may act on its answers.
+// ran checks every script. Nobody may act on the answers of a server that is no longer the primary, so little is checked there.
 func (c *checks) ran(s *server, e *entry, reply any, err error) {
-	if c.w.telling {
-		said := reply
-		if err != nil {
-			said = err
-		}
-		c.w.tell("Redis %d: %v -> %v", s.id, e.call, said)
+	h := s.twin.Last()
+	c.tell("Redis %d: %v -> %v", s.id, e.call, cmp.Or[any](err, reply))
+	if h.Free+h.Leased+h.Limbo+h.Pending+h.Confirmed != h.Total {
+		c.fail("Redis %d does not add up: %v", s.id, h)
 	}
-	c.counts(s)
 	if err == nil {
 		c.fences(s, e.call, reply)
 		c.buys(s, e.call, reply)
 		c.inARow(s, e.call, reply)
 		c.kept(s, e, reply)
 	}
-	if s != c.w.primary {
-		c.cancelsThere(e, reply, err)
+	if q, ok := e.call.(byToken); ok {
+		c.letGo(q, reply.(ledger.ReservationReply))
+	}
+	if s != c.primary {
 		return
 	}
-	c.paced(s.twin.Last())
+	c.paced(h)
 	c.inTime(s)
 	switch q := e.call.(type) {
 	case ledger.SettleRequest:
 		if err == nil {
 			c.settles(q, reply.(ledger.SettleReply))
 		}
-	case ledger.ReassertRequest:
-		if err == nil {
-			c.caughtUp(q, reply.(ledger.ReassertReply))
+	case ledger.ReassertRequest: // after lost history, ledger time must be at least as late as the instance was told
+		r := reply.(ledger.ReassertReply)
+		if err == nil && c.fates.store == lossy && r.Era == q.Era && r.Reopens > 0 && r.Now < q.Told {
+			c.fail("%s was told that it is %d, and in the recovery it is %d", q.Instance, q.Told, r.Now)
 		}
 	case byToken:
-		c.letGo(q, reply.(ledger.ReservationReply))
 		c.honours(q, reply.(ledger.ReservationReply), err)
 	case ledger.ChangeRequest:
 		if err != nil {
-			c.w.fail("the operator is refused: %v", err)
+			c.fail("the operator is refused: %v", err)
 		}
 	}
-	if c.scripts++; c.scripts%c.w.fates.auditEvery() == 0 {
+	every := 24            // scripts
+	if c.fates.crowded() { // an audit takes long if hundreds of edges have leases
+		every = 1000
+	}
+	if c.scripts++; c.scripts%every == 0 {
 		c.audit()
 		c.owns()
 	}
 }
 
-// cancelsThere notes a cancel on an old primary: the holder has let go of its promise there too.
-func (c *checks) cancelsThere(e *entry, reply any, err error) {
-	q, ok := e.call.(byToken)
-	if !ok || err != nil {
-		return
-	}
-	r := reply.(ledger.ReservationReply)
-	c.letGo(q, r)
-	if p := c.of(q.claim); p != nil && q.what == cancel && r.Life == ledger.IsCancelled {
+// letGo notes a cancel or a refund, on any server: nobody counts on the promise any more.
+func (c *checks) letGo(q byToken, r ledger.ReservationReply) {
+	p := c.of(q.claim)
+	switch {
+	case p == nil:
+	case q.what == cancel && r.Life == ledger.IsCancelled:
 		p.over = true
-	}
-}
-
-// counts checks that the counters add up.
-func (c *checks) counts(s *server) {
-	if h := s.twin.Last(); h.Free+h.Leased+h.Limbo+h.Pending+h.Confirmed != h.Total {
-		c.w.fail("Redis %d does not add up: %v", s.id, brief(h))
+	case q.what == release && r.Life == ledger.IsRefunded:
+		p.paid, p.paidFor, p.over = nil, false, true
+		c.fresh = c.now
 	}
 }
 
 // paced checks ledger time. Whatever clocks and servers do, it gains at most a step each time, so no hold ends early by more.
 // A store that kept everything must not make buyers wait for a hold.
 func (c *checks) paced(h ledger.Head) {
-	step := c.w.bounds.Step
-	if ahead := time.Duration(h.Now-c.w.now/1000) * time.Microsecond; ahead > maxSkew+time.Duration(c.w.moves+1)*step {
-		c.w.fail("ledger time is %v ahead after %d changes of clocks and servers", ahead, c.w.moves)
+	step := c.bounds.Step
+	if ahead := time.Duration(h.Now-c.now/1000) * time.Microsecond; ahead > maxSkew+time.Duration(c.moves+1)*step {
+		c.fail("ledger time is %v ahead after %d changes of clocks and servers", ahead, c.moves)
 	}
 	wait := time.Duration(h.Reopens-h.Now) * time.Microsecond
 	// An instance may be away for more eras than the ledger remembers. Then the ledger must assume that it acted on lost grants.
-	whole := c.w.fates.store == fsynced && c.w.backups == 0 && c.w.eras <= ledger.PastEras
-	if whole && h.Reopens > 0 && wait > max(c.w.fates.term+c.w.bounds.Margin, c.w.bounds.Proof) {
-		c.w.fail("nothing was lost, and nothing is granted for %v", wait)
-	}
-}
-
-// caughtUp checks a re-assertion after lost history: ledger time must be at least as late as the instance was told.
-func (c *checks) caughtUp(q ledger.ReassertRequest, r ledger.ReassertReply) {
-	if c.w.fates.store == lossy && r.Era == q.Era && r.Reopens > 0 && r.Now < q.Told {
-		c.w.fail("%s was told that it is %d, and in the recovery it is %d", q.Instance, q.Told, r.Now)
+	whole := c.fates.store == fsynced && c.backups == 0 && c.eras <= ledger.PastEras
+	if whole && h.Reopens > 0 && wait > max(c.fates.term+c.bounds.Margin, c.bounds.Proof) {
+		c.fail("nothing was lost, and nothing is granted for %v", wait)
 	}
 }
 
 // audit checks conservation unit by unit.
 func (c *checks) audit() {
-	if a := c.w.primary.twin.Audit(saleName); !a.OK {
-		c.w.fail("audit: %v", a.Violations)
+	if a := c.primary.twin.Audit(saleName); !a.OK {
+		c.fail("audit: %v", a.Violations)
 	}
 }
 
-// fences checks every new fence of a call. A key's claim may be older.
+// fences checks that the new fences of a call grow within a history.
 func (c *checks) fences(s *server, call, reply any) {
-	all := boughtBy(call, reply)
-	if all == nil {
-		c.fence(s, reply)
+	for _, f := range fencesOf(call, reply) {
+		if s.fences[f] {
+			continue
+		}
+		if f <= s.highest {
+			c.fail("Redis %d grants under fence %d, after %d", s.id, f, s.highest)
+		}
+		s.fences[f], s.highest = true, f
 	}
-	for _, b := range all {
-		if b.fresh() {
-			c.fence(s, b.r)
+}
+
+// fencesOf returns the fences of the grants of a call. A key's claim may be older, and an offer is no grant.
+func fencesOf(call, reply any) (fences []uint64) {
+	if r, ok := reply.(ledger.LeaseReply); ok && r.Grant.Fence > 0 {
+		fences = append(fences, r.Grant.Fence)
+	}
+	for _, b := range boughtBy(call, reply) {
+		if b.err == nil && b.r.Answer == ledger.Granted && b.q.Offer.Count == 0 && b.q.Key == none {
+			fences = append(fences, b.r.Claim.Fence)
 		}
 	}
-}
-
-// fence checks that fences grow within a history.
-func (c *checks) fence(s *server, reply any) {
-	f, fresh := s.keepFence(reply)
-	if fresh && f <= s.highest {
-		c.w.fail("Redis %d grants under fence %d, after %d", s.id, f, s.highest)
-	}
-	if fresh {
-		s.highest = f
-	}
+	return fences
 }
 
 // settles checks that a told claim is kept if the ledger hears of it in time, whatever happened in between.
@@ -141,16 +126,16 @@ func (c *checks) settles(q ledger.SettleRequest, r ledger.SettleReply) {
 		c.beyond(p, r.Total)
 		switch {
 		case p == nil || p.Claim != claim:
-			c.w.fail("%s settles %v, which nobody has decided", q.Instance, brief(claim))
-		case r.Verdicts[i] != ledger.Kept && r.Now < claim.Expiry && !p.over && !p.excused && !p.outlasted(c.w):
-			c.w.fail("%s told a buyer of %v, and in time, at %d, the ledger says %v", q.Instance, brief(claim), r.Now, r.Verdicts[i])
+			c.fail("%s settles %v, which nobody has decided", q.Instance, claim)
+		case r.Verdicts[i] != ledger.Kept && r.Now < claim.Expiry && !p.over && !p.excused && !p.outlasted():
+			c.fail("%s told a buyer of %v, and in time, at %d, the ledger says %v", q.Instance, claim, r.Now, r.Verdicts[i])
 		}
 	}
 }
 
 // beyond excuses a promise of units that were added in a lost history.
 func (c *checks) beyond(p *promise, total uint64) {
-	if p != nil && c.w.Histories > 0 && uint64(p.Serial+p.Count) > total+1 {
+	if p != nil && c.Histories > 0 && uint64(p.Serial+p.Count) > total+1 {
 		p.excused = true
 	}
 }
@@ -162,24 +147,164 @@ func (c *checks) honours(q byToken, r ledger.ReservationReply, err error) {
 	switch {
 	case errors.Is(err, ledger.ErrReassert), errors.Is(err, ledger.ErrRecovering): // ask again
 	case err != nil:
-		c.w.fail("%v is refused: %v", brief(q), err)
+		c.fail("%v is refused: %v", q, err)
 	case p.paid != nil && r.Life != ledger.IsConfirmed:
-		c.w.fail("%v was confirmed, and is %v", brief(q.claim), r.Life)
-	case r.Life == ledger.IsCancelled:
-		p.over = p.over || q.what == cancel
-		fallthrough
-	case r.Life == ledger.IsExpired:
+		c.fail("%v was confirmed, and is %v", q.claim, r.Life)
+	case r.Life == ledger.IsCancelled, r.Life == ledger.IsExpired:
 		// If history was lost, and ledger time with it, a later buyer of the unit has the better right.
-		if p.live(r.Now, c.hold) && !p.over && !p.excused && (!p.beaten || c.w.Histories == 0) {
-			c.w.fail("%v is refused at %d: %v", brief(q), r.Now, r.Life)
+		if p.live(r.Now) && !p.over && !p.excused && (!p.beaten || c.Histories == 0) {
+			c.fail("%v is refused at %d: %v", q, r.Now, r.Life)
 		}
 	case r.Life == ledger.IsRefunded && p.over:
 	case q.what == confirm && r.Life != ledger.IsConfirmed, q.what == cancel && r.Life != ledger.IsConfirmed,
 		q.what == release && r.Life != ledger.IsRefunded,
 		q.what == prolong && r.Life != ledger.IsConfirmed && r.Life != ledger.IsPending:
-		c.w.fail("%v comes to nothing: %v", brief(q), r.Life)
+		c.fail("%v comes to nothing: %v", q, r.Life)
 	}
 	if q.what == cancel && r.Life == ledger.IsCancelled && err == nil {
-		c.w.fresh = c.w.now
+		c.fresh = c.now
+	}
+}
+
+// bought is one buy of a call, and the ledger's answer.
+type bought struct {
+	q     ledger.DeductRequest
+	r     ledger.DeductReply
+	err   error
+	freed bool // another buy of the call may have set units free behind it
+}
+
+// boughtBy returns the buys of a call that was not refused.
+func boughtBy(call, reply any) (all []bought) {
+	switch q := call.(type) {
+	case ledger.DeductRequest:
+		return []bought{{q: q, r: reply.(ledger.DeductReply)}}
+	case deducts:
+		offers := slices.ContainsFunc(q, func(q ledger.DeductRequest) bool { return q.Offer.Count > 0 })
+		for i, d := range reply.([]ledger.Deducted) {
+			all = append(all, bought{q: q[i], r: d.DeductReply, err: d.Err, freed: len(q) > 1 && (offers || d.Due)})
+		}
+	}
+	return all
+}
+
+// keptAnswer is the first answer under a key in a server's history.
+type keptAnswer struct {
+	n uint32
+	ledger.DeductReply
+}
+
+// keepAnswer notes the first answer under a key, and returns it. Of a buyer's refusals the ledger keeps only some.
+func (s *server) keepAnswer(b bought) (first keptAnswer, known bool) {
+	if b.err != nil || b.q.Key == none {
+		return first, false
+	}
+	first, known = s.answers[b.q.Key]
+	refused := b.r.Answer == ledger.OverLimit
+	if !known && refused {
+		s.refused[b.q.Buyer]++
+	}
+	if !known && (b.r.Answer == ledger.Granted || refused && s.refused[b.q.Buyer] <= s.w.bounds.Refused) {
+		s.answers[b.q.Key] = keptAnswer{b.q.N, b.r}
+	}
+	return first, known
+}
+
+// buys checks the buys of a call, each by itself.
+func (c *checks) buys(s *server, call, reply any) {
+	granted, limit := false, c.fates.limit
+	for _, b := range boughtBy(call, reply) {
+		first, known := s.keepAnswer(b)
+		if b.err != nil {
+			continue
+		}
+		granted = granted || b.r.Answer == ledger.Granted
+		switch {
+		case known: // for another n the key is used
+			again := b.q.N == first.n && sameAnswer(b.r, first.DeductReply) || b.q.N != first.n && b.r.Answer == ledger.KeyUsed
+			if !again {
+				c.fail("key %x was answered %v for %d, and is answered %v for %d", b.q.Key[:8], first.DeductReply, first.n, b.r, b.q.N)
+			}
+		case b.r.Answer == ledger.KeyUsed:
+			c.fail("key %x has no answer, and is used up", b.q.Key[:8])
+		case b.r.Answer == ledger.Granted && !b.q.ByLot:
+			c.grants(s, b)
+		case b.r.Answer == ledger.OverLimit:
+			if has := s.owners()[b.q.Buyer]; has+b.q.N <= limit { // the buyer has not as much
+				c.fail("buyer %x has %d units of %d, wants %d, and hears of the limit", b.q.Buyer, has, limit, b.q.N)
+			}
+		}
+		c.releases(s, b)
+	}
+	if !granted || limit == 0 {
+		return
+	}
+	for buyer, n := range s.owners() {
+		if n > limit {
+			c.fail("buyer %x has %d units, and the limit is %d", buyer, n, limit)
+		}
+	}
+}
+
+// grants checks that a buy has got the units it asked for, and that they are the buyer's.
+func (c *checks) grants(s *server, b bought) {
+	claim, nonce := b.r.Claim, b.q.Nonce
+	if b.q.Offer.Count > 0 {
+		nonce = b.q.Offer.Nonce
+	}
+	if claim.Count != b.q.N || claim.Nonce != nonce {
+		c.fail("%v is answered by %v", b.q, claim)
+	}
+	for serial := claim.Serial; serial < claim.Serial+claim.Count; serial++ {
+		if o, _, owned := s.twin.Owner(serial); !owned || idOf(o) != idOf(claim) {
+			c.fail("%v was sold to %v, and %d is %v", claim, b.q, serial, o)
+		}
+	}
+}
+
+// releases checks that an offer which its key does not need has left its lease. An offer whose own time is over stays there: it
+// is nobody's, and goes free with the lease.
+func (c *checks) releases(s *server, b bought) {
+	o := b.q.Offer
+	if o.Count == 0 || o.Expiry <= b.r.Now || b.r.Answer == ledger.Unavailable || idOf(b.r.Claim) == idOf(o) {
+		return
+	}
+	for _, r := range s.twin.Leased(o.Fence) {
+		if r.Start <= o.Serial && o.Serial < r.End {
+			c.fail("key %x has another claim, and what was offered to it, %v, is still leased", b.q.Key[:8], o)
+		}
+	}
+}
+
+// owners is how many units each buyer has.
+func (s *server) owners() map[ledger.Buyer]uint32 {
+	has := map[ledger.Buyer]uint32{}
+	for serial := uint32(1); uint64(serial) <= s.twin.Last().Total; serial++ {
+		if o, _, owned := s.twin.Owner(serial); owned {
+			has[o.Buyer]++
+		}
+	}
+	return has
+}
+
+// inARow checks buys of n: the answer is no only if there are no n in a row, and a lease for such buyers has n, if they exist.
+func (c *checks) inARow(s *server, call, reply any) {
+	longest := uint32(0)
+	for _, r := range s.twin.Free() {
+		longest = max(longest, r.Len())
+	}
+	for _, one := range boughtBy(call, reply) {
+		q, r := one.q, one.r
+		none := one.err == nil && r.Answer == ledger.Unavailable && q.Offer.Count == 0 && !q.ByLot && !one.freed
+		if none && r.State == ledger.Open && r.Unkept() >= uint64(q.N) && longest >= q.N {
+			c.fail("a buyer of %d hears no, and %d are free in a row: %v", q.N, longest, s.twin.Free())
+		}
+	}
+	if q, ok := call.(ledger.LeaseRequest); ok {
+		r := reply.(ledger.LeaseReply)
+		runs := func(of shard.Range) bool { return of.Len() >= q.Run }
+		if q.Run > 1 && r.Grant.Ranges.Len() >= uint64(q.Run) && longest >= q.Run && !slices.ContainsFunc(r.Grant.Ranges, runs) {
+			c.fail("a lease for buyers of %d is %v, and %d are free in a row", q.Run, r.Grant.Ranges, longest)
+		}
 	}
 }

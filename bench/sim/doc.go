@@ -3,28 +3,20 @@
 // milliseconds. One goroutine runs a world, so a seed gives the same run each time, bit for bit. The hash of its trace shows
 // this.
 //
-//	world    a whole run: faults for a while, then healing; then everything must end within a bound
+//	world    a whole run: faults for a while, then healing; then everything must end within a bound, and edges rest
 //	fates    the random choices of a world
-//	agenda   the planned happenings, in the order of true time
-//	server   a Redis: a twin, and the log of scripts that made it; part of the log gives an earlier state
-//	follower a replica, behind its primary; WAIT; fail-over, split brain with newcomers, and the way back
-//	restart  a server comes back: with its file or an older one, and a clock that may be wrong
+//	server   a Redis: a twin, and the log of scripts that made it; it comes back with part of the log, and perhaps a wrong clock
+//	replica  behind its primary; WAIT; fail-over, split brain with newcomers, the way back; Sentinels give up a replica
+//	script   what runs on a server
 //	net      calls that are lost, late, or arrive after their caller has given up
-//	host     a machine: its edges, one after another, and the rings of dead ones
-//	edge     a process: Keeper, Allotment, clocks, pauses; it stands in for the Runner
-//	crowd    its buyers, some of whom stall in the middle of a Take
-//	holder   a buyer with a token, who pays, cancels or looks, through any edge
-//	check    the conditions after every step, and the claims that a death may take with it; checkrun: after a script; checkbuys:
-//	         after each buy of a call
-//	payment  holds that are prolonged, money that goes back, and an operator who moves the closing
-//	keyed    a buy that the ledger decides, mostly under an idempotency key
-//	together worlds in which such buys go in calls of several, and sales with a limit per buyer
-//	again    combinations that chance brings too seldom: cuts within a recovery, bad days, few buyers
-//	plot     sequences of several faults that chance brings once in thousands of worlds
+//	edge     a process: Keeper, Allotment, clocks, pauses; it stands in for the Runner; its machine
+//	recovery the rings of dead edges, and copies of living ones'
+//	crowd    buyers, some of whom stall in the middle of a Take, or hold a token; few buyers for minutes, while units are held
+//	keyed    a buy that the ledger decides, mostly under an idempotency key; such buys in calls of several
 //	draw     buyers who enter a draw, and collect
-//	rest     the conditions at the end of a world: rest, owners, and a bound for calls
-//	fault    the faults, their healing; pause: an operator pauses the sale, or it closes; votes: Sentinels give up a replica
-//	quiet    few buyers for minutes, while units are held
+//	check    the conditions after every step, and the claims that a death may take with it; checkrun: after a script
+//	fault    the faults, their healing, and what operators do
+//	plot     sequences of several faults that chance brings once in thousands of worlds
 //	mutant   guards of the protocol that may be left out, to see that a check notices
 //
 // These are checked after every step:

@@ -1,7 +1,9 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"spike/edge/allotment"
@@ -10,7 +12,7 @@ import (
 
 // edge is one process: an Allotment, its Keeper, their clock and their buyers. It stands in for the Runner.
 type edge struct {
-	w       *world
+	*world
 	host    *host
 	name    string // the instance
 	a       *allotment.Allotment
@@ -23,10 +25,10 @@ type edge struct {
 	asleep  int64  // paused since; 0: awake
 	freezes bool   // its monotonic clock stops while it sleeps
 	missed  []func()
-	news    *news // on the way
+	news    *allotment.News // on the way
 	demand  uint64
 	waiting []*waiter
-	asking  [2][]asked // buys that wait for company: from free units, and by lot
+	asking  map[bool][]asked // buys that wait for company: from free units, and by lot
 	changed <-chan struct{}
 	resumed int64 // when it last woke, or turned to another Redis
 	ending  bool
@@ -42,9 +44,9 @@ type edge struct {
 }
 
 func newEdge(h *host) *edge {
-	w := h.w
-	e := &edge{w: w, host: h, name: fmt.Sprintf("%s.%d", h.name, h.runs), born: w.now, resumed: w.now,
-		most: 1 << (3 + w.rng.IntN(4)), deadline: map[uint64]int64{}, granted: map[uint64]*entry{}}
+	w := h.world
+	e := &edge{world: w, host: h, name: fmt.Sprintf("%s.%d", h.name, h.runs), born: w.now, resumed: w.now,
+		most: 1 << (3 + w.rng.IntN(4)), deadline: map[uint64]int64{}, granted: map[uint64]*entry{}, asking: map[bool][]asked{}}
 	head := w.primary.twin.Last()
 	e.birth = head.Birth
 	cfg := allotment.Config{Sale: saleName, Instance: e.name, Node: h.name, Term: w.fates.term, Bounds: w.bounds,
@@ -58,19 +60,14 @@ func (e *edge) party() ledger.Party {
 	return ledger.Party{Birth: e.birth, Instance: e.name, Node: e.host.name}
 }
 
-func (e *edge) start() {
-	e.tick()
-	e.w.after(e.w.upTo(50*time.Millisecond), e.arrivals)
-}
-
 // clock returns the machine's clocks.
 func (e *edge) clock() allotment.Instant {
 	still := e.frozen
 	if e.asleep > 0 && e.freezes {
-		still += e.w.now - e.asleep
+		still += e.now - e.asleep
 	}
-	mono := int64(time.Hour) + int64(float64(e.w.now-e.born-still)*e.host.drift)
-	return e.bend(allotment.Instant{Mono: mono, Wall: e.w.now + e.host.wall})
+	mono := int64(time.Hour) + int64(float64(e.now-e.born-still)*e.host.drift)
+	return e.bend(allotment.Instant{Mono: mono, Wall: e.now + e.host.wall})
 }
 
 // whenAwake does something now, or when the edge wakes. A dead edge never does it.
@@ -85,14 +82,14 @@ func (e *edge) whenAwake(do func()) {
 }
 
 // later does something after a while.
-func (e *edge) later(d time.Duration, do func()) { e.w.after(d, func() { e.whenAwake(do) }) }
+func (e *edge) later(d time.Duration, do func()) { e.after(d, func() { e.whenAwake(do) }) }
 
 // serves says whether buyers get answers here.
 func (e *edge) serves() bool { return !e.gone && e.asleep == 0 && !e.ending }
 
 // call makes a call of the edge, which hears the answer when it is awake.
 func (e *edge) call(call any, hear func(answer)) {
-	e.w.call(e.host, call, func(a answer) { e.whenAwake(func() { hear(a) }) })
+	e.world.call(e.host, call, func(a answer) { e.whenAwake(func() { hear(a) }) })
 }
 
 func (e *edge) tick() { e.step(allotment.Tick{}) }
@@ -103,43 +100,37 @@ func (e *edge) step(ev allotment.Event) {
 		return
 	}
 	e.a.Nudged()
-	e.w.Steps++
+	e.Steps++
 	before := e.a.Verdict()
 	e.stepped = e.clock()
 	for _, call := range e.k.Step(e.stepped, ev) {
 		e.send(call)
 	}
 	if err := e.k.Sane(); err != nil {
-		e.w.fail("%s has %v", e.name, err)
+		e.fail("%s has %v", e.name, err)
 	}
 	if v := e.a.Verdict(); v != before {
-		e.w.check.verdict(e, v)
+		e.check.verdict(e, v)
 	}
 	if e.k.Finished() {
-		e.w.tell("%s ends, %v", e.name, e.k.Gone())
+		e.tell("%s ends, %v", e.name, e.k.Gone())
 		e.gone, e.stopped = true, true
 		return
 	}
-	e.sleep()
-	e.serve()
-}
-
-// sleep sets the timer as the Runner does.
-func (e *edge) sleep() {
-	e.timer++
+	e.timer++ // it is set as the Runner does
 	mine := e.timer
-	wait := max(e.k.Next().Sub(e.clock()), 0) + 10*time.Microsecond
-	e.w.after(wait, func() {
+	e.after(max(e.k.Next().Sub(e.clock()), 0)+10*time.Microsecond, func() {
 		if mine == e.timer {
 			e.whenAwake(e.tick)
 		}
 	})
+	e.serve()
 }
 
 // listen steps a called Keeper a moment later.
 func (e *edge) listen() {
 	if e.a.Nudged() {
-		e.later(e.w.upTo(100*time.Microsecond), e.tick)
+		e.later(e.upTo(100*time.Microsecond), e.tick)
 	}
 }
 
@@ -149,38 +140,36 @@ func (e *edge) send(call any) {
 	if e.makes(call, sent) {
 		return
 	}
-	if _, settles := call.(ledger.SettleRequest); settles && e.w.lacks(freeEarly) {
-		e.w.call(e.host, call, func(answer) {})
+	if _, settles := call.(ledger.SettleRequest); settles && e.lacks("free-early") {
+		e.world.call(e.host, call, func(answer) {})
 		e.answerAtOnce(call, sent)
 		return
 	}
 	e.call(e.mutateCall(call), func(a answer) {
-		e.w.check.hears(e, e, call, a)
+		e.check.hears(e, e, call, a)
 		heard := e.mutateAnswer(allotment.Answer{Call: call, Reply: a.reply, Err: a.err, Sent: sent})
 		if q, ok := call.(ledger.SettleRequest); ok && heard.Err == nil {
-			e.w.check.heard(q.Claims)
+			e.check.heard(q.Claims)
 		}
 		e.step(heard)
 	})
 }
 
 // hear takes news.
-func (e *edge) hear(state ledger.State, unsure bool) {
-	e.whenAwake(func() { e.step(allotment.News{Door: state, Unsure: unsure}) })
-}
+func (e *edge) hear(n allotment.News) { e.whenAwake(func() { e.step(n) }) }
 
 func (e *edge) stop() {
 	if e.gone || e.ending {
 		return
 	}
-	e.w.tell("%s is asked to stop", e.name)
+	e.tell("%s is asked to stop", e.name)
 	e.ending = true
 	e.whenAwake(func() { e.step(allotment.Stop{}) })
 }
 
 func (e *edge) die() {
 	e.gone = true
-	e.w.trace(died, e.host.id, uint64(e.host.runs), e.a.Claims(), e.a.Stock())
+	e.trace(died, e.host.id, uint64(e.host.runs), e.a.Claims(), e.a.Stock())
 }
 
 // pause stops the process, and perhaps its monotonic clock.
@@ -188,10 +177,10 @@ func (e *edge) pause(d time.Duration) {
 	if e.gone || e.asleep > 0 {
 		return
 	}
-	e.asleep, e.freezes = e.w.now, e.w.chance(0.3)
-	e.w.trace(paused, e.host.id, uint64(e.host.runs), uint64(d), 0)
-	e.w.tell("%s pauses for %v, monotonic clock too: %v", e.name, d, e.freezes)
-	e.w.after(d, e.resume)
+	e.asleep, e.freezes = e.now, e.chance(0.3)
+	e.trace(paused, e.host.id, uint64(e.host.runs), uint64(d), 0)
+	e.tell("%s pauses for %v, monotonic clock too: %v", e.name, d, e.freezes)
+	e.after(d, e.resume)
 }
 
 // resume wakes an edge. Its buyers may be faster than its Keeper.
@@ -199,22 +188,142 @@ func (e *edge) resume() {
 	if e.asleep == 0 || e.gone {
 		return
 	}
-	w := e.w
 	if e.freezes {
 		e.fooled = e.fooled || e.turned
-		e.frozen += w.now - e.asleep
+		e.frozen += e.now - e.asleep
 	}
-	e.asleep, e.resumed = 0, w.now
-	w.tell("%s goes on", e.name)
-	if w.chance(0.7) {
-		for range 1 + w.rng.IntN(3) {
+	e.asleep, e.resumed = 0, e.now
+	e.tell("%s goes on", e.name)
+	if e.chance(0.7) {
+		for range 1 + e.rng.IntN(3) {
 			e.buyer(1)
 		}
 	}
 	missed := e.missed
 	e.missed = nil
-	w.rng.Shuffle(len(missed), func(i, j int) { missed[i], missed[j] = missed[j], missed[i] })
+	e.rng.Shuffle(len(missed), func(i, j int) { missed[i], missed[j] = missed[j], missed[i] })
 	for _, do := range missed {
-		e.later(w.upTo(time.Millisecond), do)
+		e.later(e.upTo(time.Millisecond), do)
+	}
+}
+
+// makes carries out a request of the Keeper to its own machine, after a moment. Now and then there is no room for a ring.
+func (e *edge) makes(call any, sent allotment.Instant) bool {
+	a := allotment.Answer{Call: call, Sent: sent}
+	switch q := call.(type) {
+	case allotment.RingRequest:
+		a.Reply, a.Err = allotment.MemoryRings{}.Make(q.Lanes, q.Slots, q.From)
+		if !e.healed && e.chance(0.02) {
+			a.Err = errors.New("no room for a ring")
+		}
+	case allotment.OfferRequest:
+		e.call(q.Deduct, func(got answer) {
+			a.Reply, a.Err = got.reply, got.err
+			e.step(a)
+		})
+		return true
+	case allotment.RingDrop:
+	default:
+		return false
+	}
+	e.later(e.upTo(2*time.Millisecond), func() { e.step(a) })
+	return true
+}
+
+// host is a machine. Its edges run under the same name, one after another.
+type host struct {
+	*world
+	id    uint64
+	name  string
+	route *server // the Redis that its edge talks to
+	cut   int64   // it cannot reach the store until then
+	data  bool    // its rings are files
+	boots int
+	runs  int
+	edge  *edge // the newest
+	left  []*remains
+
+	deserted bool // no buyer comes here
+	mute     bool // only a look gets through
+
+	drift float64 // its seconds per true second
+	wall  int64   // its clock, ahead of true time
+}
+
+func newHost(w *world, id int) *host {
+	return &host{world: w, id: uint64(id), name: fmt.Sprintf("n%d", id+1), route: w.primary, data: w.chance(w.fates.data),
+		drift: 1 + (w.rng.Float64()-0.5)/500, wall: w.rng.Int64N(int64(time.Hour)) - int64(time.Hour/2)}
+}
+
+// begin starts an edge, a new instance. It settles the rings of earlier edges (recoverAll).
+func (h *host) begin() {
+	h.runs++
+	h.edge = newEdge(h)
+	h.edges = append(h.edges, h.edge)
+	h.trace(began, h.id, uint64(h.runs), uint64(h.boots), 0)
+	h.tell("%s begins", h.edge.name)
+	h.edge.tick()
+	h.after(h.upTo(50*time.Millisecond), h.edge.arrivals)
+	h.startOnOtherStore()
+	h.edge.recoverAll()
+}
+
+// turn sends the host's calls to another Redis from now on.
+func (h *host) turn(s *server) {
+	if h.route != s {
+		h.tell("%s talks to Redis %d", h.name, s.id)
+	}
+	h.route = s
+	if h.edge != nil {
+		h.edge.resumed = h.now
+	}
+}
+
+// cutOff keeps the host from the store for a while. Some buyers come when its leases are about to end.
+func (h *host) cutOff(d time.Duration) {
+	if h.now < h.calmUntil {
+		return
+	}
+	h.tell("%s is cut off from the store for %v", h.name, d)
+	h.cut = h.now + int64(d)
+	for range 2 {
+		h.edge.later(h.fates.term-h.upTo(time.Second), h.edge.buyerComes)
+	}
+}
+
+// kill ends the edge as kill -9 does.
+func (h *host) kill() {
+	e := h.edge
+	if e.gone {
+		return
+	}
+	h.tell("%s is killed; its ring survives: %v", e.name, h.data)
+	e.die()
+	switch {
+	case h.data:
+		h.left = append(h.left, e.remains())
+		return
+	case h.lacks("node-release"):
+		h.left = append(h.left, &remains{party: e.party(), boot: h.boots, of: e})
+	}
+	h.check.lostWith(e, nil)
+}
+
+// burn ends the machine. Its disk may have kept some of the newest claims, or none.
+func (h *host) burn() {
+	if e := h.edge; !e.gone {
+		h.tell("the machine of %s loses its power", e.name)
+		e.die()
+		h.left = append(h.left, e.remains())
+	}
+	h.boots++
+	kept := h.data && h.chance(0.5)
+	for _, r := range h.left {
+		lost := func(ledger.Claim) bool { return !kept || !h.chance(0.5) }
+		r.claims, r.offers = slices.DeleteFunc(slices.Clone(r.claims), lost), nil
+		h.check.lostWith(r.of, r.claims)
+	}
+	if !kept {
+		h.left = nil
 	}
 }

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -17,6 +18,9 @@ const (
 	replicas              // with two
 	stores
 )
+
+// replicas is how many it has.
+func (s store) replicas() int { return max(0, int(s-lossy)) }
 
 func (s store) String() string { return [...]string{"fsynced", "lossy", "replica", "replicas"}[s] }
 
@@ -52,28 +56,40 @@ type fates struct {
 	lags    bool // of its replicas
 	eras    bool // the history gets a new name, and nothing else happens
 	backups bool // a server may come back with an older file, and its replicas may die with it
-	watched
-	rare     rare
-	plot     plot
-	window   time.Duration // of a draw; 0: no draw
-	copies   bool          // rings are copied while their edges live
-	keys     bool          // some buyers have an idempotency key
-	together together
-	payment  payment
+	copies  bool // rings are copied while their edges live
+	keys    bool // some buyers have an idempotency key
+	plot    plot
+
+	cutsAgain bool // a cut history is cut again before its recovery is over, or about then
+	badDays   bool // several faults at the same time
+	sparse    bool // one buyer at a time at each edge, about as far apart as units wait for one
+
+	pausing bool          // the operator pauses the sale, also just after the store has lost its newest history
+	votes   bool          // votes give up replicas that are gone for long, while others come and go
+	closes  time.Duration // from the start; 0: never
+	window  time.Duration // of a draw; 0: no draw
+
+	together bool   // buys that ask the ledger go together
+	limit    uint32 // units per buyer, all of which are sold so; 0: no limit
+
+	prolongs float64 // share of winners whose payment service asks for more time first
+	refunds  float64 // share of paid units whose money goes back
+	edits    bool    // the operator has the sale close earlier
+
+	lullFrom  int64 // few buyers come from then on
+	lullUntil int64 // 0: there is no lull
 }
 
 // binds is how long a promise binds: the hold, or the cover that stands for it.
-func (f fates) binds() time.Duration {
-	if f.hold > 0 {
-		return f.hold
-	}
-	return f.cover
-}
+func (f fates) binds() time.Duration { return cmp.Or(f.hold, f.cover) }
+
+// recovery is about how long a new era that has lost history grants nothing.
+func (f fates) recovery() time.Duration { return max(f.term+time.Second, 4*time.Second) + f.binds() }
 
 // crowded says whether a world is one of the few with hundreds of edges.
 func (f fates) crowded() bool { return f.hosts > 8 }
 
-func drawFates(r *rand.Rand) fates {
+func drawFates(seed uint64, r *rand.Rand) fates {
 	often := func() bool { return r.IntN(2) == 0 }
 	seconds := func(from, more int) time.Duration { return time.Duration(from+r.IntN(more)) * time.Second }
 	f := fates{hosts: 2 + r.IntN(7), total: 1 + uint64(r.IntN(120)), store: store(r.IntN(int(stores))),
@@ -105,7 +121,89 @@ func drawFates(r *rand.Rand) fates {
 	if r.IntN(200) == 0 {
 		f.hosts, f.total, f.length = 100+r.IntN(201), 200+uint64(r.IntN(800)), seconds(4, 6)
 	}
+	for _, part := range []struct { // each has random numbers of its own, so that it changes no world without it
+		stream uint64
+		draw   func(*fates, *rand.Rand)
+	}{
+		{2, (*fates).drawRare}, {4, (*fates).drawDoors}, {5, (*fates).drawPlot}, {6, (*fates).drawWindow},
+		{7, (*fates).drawTogether}, {8, (*fates).drawPayments}, {0x6c756c6c, (*fates).drawLull},
+	} {
+		part.draw(&f, rand.New(rand.NewPCG(seed, part.stream)))
+	}
 	return f
+}
+
+// drawRare draws what chance alone would bring once in tens of thousands of worlds.
+func (f *fates) drawRare(r *rand.Rand) {
+	one := func(in int) bool { return r.IntN(in) == 0 && !f.crowded() }
+	f.cutsAgain, f.badDays, f.sparse = one(5), one(6), one(8)
+	if !f.cutsAgain {
+		return
+	}
+	// Units last through one or two recoveries of a Redis that forgets, so that an edge that still sells has something to lose.
+	f.store, f.crashes = lossy, true
+	f.total, f.slack = max(f.total, 40), max(f.slack, 4)
+	if f.hold > time.Second {
+		f.hold /= 4
+	}
+	f.cover = min(f.cover, 3*time.Second)
+	f.length += 2 * f.recovery()
+}
+
+func (f *fates) drawDoors(r *rand.Rand) {
+	f.pausing = r.IntN(6) == 0
+	if f.pausing && r.IntN(2) == 0 {
+		f.sleepy, f.slack = max(f.sleepy, 0.1), max(f.slack, 3)
+	}
+	f.votes = f.store >= replica && r.IntN(3) == 0
+	if r.IntN(10) == 0 && !f.crowded() {
+		f.closes = f.length/4 + time.Duration(r.Int64N(int64(f.length)))
+	}
+}
+
+func (f *fates) drawWindow(r *rand.Rand) {
+	if r.IntN(10) == 0 && f.plot == noPlot && !f.crowded() && f.closes == 0 {
+		f.window = time.Second + time.Duration(r.Int64N(int64(3*time.Second)))
+	}
+}
+
+func (f *fates) drawTogether(r *rand.Rand) {
+	if r.IntN(5) > 0 || f.plot != noPlot || f.crowded() {
+		return
+	}
+	f.together, f.keys = true, true
+	if r.IntN(2) == 0 && f.window == 0 {
+		f.limit = 1 + uint32(r.IntN(3))
+	}
+}
+
+func (f *fates) drawPayments(r *rand.Rand) {
+	if r.IntN(4) > 0 || f.keys { // an offer to a key goes wrong seldom, and money must not hide it
+		return
+	}
+	f.prolongs = 0.6 * r.Float64()
+	// A lost refund leaves its unit with the owner before, and a lease of it from the lost history is worth nothing.
+	if f.store != lossy && !f.backups && f.plot == noPlot {
+		f.refunds = 0.6 * r.Float64()
+	}
+	if f.edits = r.IntN(3) == 0 && !f.pausing && !f.crowded() && f.window == 0; f.edits {
+		f.closes, f.jumps = f.length, false
+	}
+}
+
+func (f *fates) drawLull(r *rand.Rand) {
+	if r.IntN(8) > 0 || f.hold == 0 || f.crowded() || f.plot != noPlot || f.window > 0 || f.limit > 0 {
+		return
+	}
+	f.hold = time.Duration(60+r.IntN(60)) * time.Second
+	f.total, f.hosts, f.slack = max(f.total, 40), 2, 1
+	if r.IntN(2) == 0 { // without other faults
+		f.jumps, f.crashes, f.eras, f.deaths, f.pauses = false, false, false, false, false
+		f.outages, f.stops, f.sweeper, f.changes = false, false, false, false
+	}
+	lull := time.Duration(60+r.IntN(90)) * time.Second
+	f.lullFrom, f.lullUntil = start+int64(time.Second), start+int64(lull)
+	f.length = max(f.length, lull+time.Second)
 }
 
 func (f fates) String() string {
@@ -118,6 +216,6 @@ func (f fates) String() string {
 		f.hosts, f.total, f.store, f.term, f.hold, f.cover, f.length, 100*f.loss, 100*f.slow, 100*f.sleepy, 100*f.data, f.most,
 		100*f.pays, 100*f.cancels, 100*f.looks, f.deducts, f.sweeper, f.changes, f.jumps, f.outages, f.cuts,
 		f.deaths, f.pauses, f.stops, f.quiet, f.crashes, f.lags, f.eras, f.backups,
-		f.pausing, f.votes, f.closes, f.copies, f.keys, f.together.on, f.together.limit, f.window,
-		100*f.payment.prolongs, 100*f.payment.refunds, f.payment.edits, f.rare.again, f.rare.badDay, f.rare.sparse, f.plot)
+		f.pausing, f.votes, f.closes, f.copies, f.keys, f.together, f.limit, f.window,
+		100*f.prolongs, 100*f.refunds, f.edits, f.cutsAgain, f.badDays, f.sparse, f.plot)
 }

@@ -7,28 +7,29 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// apart is the time between two jumps of the store's clock or changes of the server: the margin covers one of each within a
-// lease.
-const apart = 6 * time.Second
-
-// mayMove says whether a clock may jump now, or the server change.
-func (w *world) mayMove() bool { return !w.healed && w.now-w.moved >= int64(apart) }
+// mayMove says whether the store's clock may jump now, or the server change: the margin covers one of each within a lease.
+func (w *world) mayMove() bool { return !w.healed && w.now-w.moved >= int64(6*time.Second) }
 
 // repeat does something again and again, until the world is healed.
 func (w *world) repeat(on bool, every time.Duration, do func()) {
 	if !on {
 		return
 	}
-	var again func()
-	again = func() {
-		if !w.healed {
-			if w.now >= w.calmUntil {
-				do()
-			}
-			w.after(w.upTo(2*every), again)
+	w.again(0, 2*every, func() bool {
+		if !w.healed && w.now >= w.calmUntil {
+			do()
+		}
+		return w.healed
+	})
+}
+
+// whileUp does something if the store is up then.
+func (w *world) whileUp(do func()) func() {
+	return func() {
+		if w.primary.up {
+			do()
 		}
 	}
-	w.after(w.upTo(2*every), again)
 }
 
 // planFaults plans the faults.
@@ -40,8 +41,10 @@ func (w *world) planFaults() {
 		w.outage = w.now + int64(d)
 	})
 	repeat(f.copies, 3*time.Second, w.copyRing)
-	repeat(f.keys && f.together.limit == 0, 300*time.Millisecond, w.keyedBuyer)
-	repeat(f.together.on, 400*time.Millisecond, w.company)
+	repeat(f.keys && f.limit == 0, 300*time.Millisecond, func() {
+		(&keyed{world: w, key: w.newKey(), n: w.units(), tries: 8}).ask()
+	})
+	repeat(f.together, 400*time.Millisecond, w.company)
 	repeat(f.cuts, 2*time.Second, func() {
 		d := w.oneOf(500*time.Millisecond, 8*time.Second)
 		w.someHost().cutOff(d)
@@ -58,18 +61,22 @@ func (w *world) planFaults() {
 		h.edge.stop()
 		w.after(w.upTo(2*time.Second), func() { w.replace(h) })
 	})
-	repeat(f.changes, 4*time.Second, w.change)
+	repeat(f.changes, 4*time.Second, w.whileUp(w.change))
 	repeat(f.jumps, 5*time.Second, w.jump)
 	repeat(f.crashes, 5*time.Second, w.crash)
-	repeat(f.eras && f.store == fsynced, 5*time.Second, w.rename)
+	repeat(f.eras && f.store == fsynced, 5*time.Second, w.whileUp(w.rename))
 	repeat(f.lags, 3*time.Second, func() {
 		if fs := w.primary.followers; len(fs) > 0 {
 			fs[w.rng.IntN(len(fs))].lag(w.oneOf(50*time.Millisecond, 2*time.Second))
 		}
 	})
 	w.pauseFaults()
-	repeat(f.votes, 4*time.Second, w.goesLong)
-	repeat(f.rare.badDay, 6*time.Second, w.badDay)
+	repeat(f.votes, 4*time.Second, func() {
+		if fs := w.primary.followers; len(fs) > 0 { // for longer than is forgiven
+			fs[w.rng.IntN(len(fs))].lag(pardon + w.upTo(12*time.Second))
+		}
+	})
+	repeat(f.badDays, 6*time.Second, w.badDay)
 	repeat(f.sweeper || f.sleepy > 0, 300*time.Millisecond, func() { w.sweep() })
 }
 
@@ -119,30 +126,6 @@ func (w *world) crash() {
 	w.failOver(split)
 }
 
-// rename gives the history another name, and loses nothing. A Redis does this when its last replica has been gone for long.
-// Only the lone Redis here is sure to have no replica.
-func (w *world) rename() {
-	if !w.primary.up {
-		return
-	}
-	w.eras++
-	w.Histories++
-	w.primary.era, w.primary.most, w.primary.followed = w.eras, 0, 0
-	w.tell("Redis %d calls its history era %d", w.primary.id, w.eras)
-}
-
-// change is an operator's change.
-func (w *world) change() {
-	if !w.primary.up {
-		return
-	}
-	q := ledger.ChangeRequest{To: []string{"paused", "open", "open"}[w.rng.IntN(3)]}
-	if w.chance(0.4) {
-		q.Request, q.Add, w.fresh = fmt.Sprint(w.now), uint64(1+w.rng.IntN(30)), w.now
-	}
-	w.operate(q)
-}
-
 // operate is an operator's change, with its news.
 func (w *world) operate(q ledger.ChangeRequest) {
 	w.order(q)
@@ -178,17 +161,20 @@ func (w *world) jumpStore() {
 	if w.mayMove() {
 		d := w.someJump()
 		w.tell("the store's clocks jump by %v", d)
-		w.moveClocks(d)
+		w.setClocks(func(skew int64) int64 { return skew + int64(d) })
 	}
 }
 
-func (w *world) moveClocks(d time.Duration) {
+func (w *world) setClocks(to func(skew int64) int64) {
 	for _, s := range w.servers {
-		s.skew += int64(d)
+		s.skew = to(s.skew)
 	}
 	w.moved = w.now
 	w.moves++
 }
+
+// rightClocks makes sure that no store's clock is behind, for a sale that opens, draws or closes by it.
+func (w *world) rightClocks() { w.setClocks(func(skew int64) int64 { return max(skew, 0) }) }
 
 // sweep sweeps as a process without other work does. It returns whether there is more to sweep.
 func (w *world) sweep() (more bool) {
@@ -199,8 +185,7 @@ func (w *world) sweep() (more bool) {
 	return w.primary.twin.Last().Due
 }
 
-// heal ends all faults: the store is up and has its replicas, the sale is open, at least one edge lives, all edges are awake,
-// and buyers come everywhere.
+// heal ends all faults: the store is whole, the sale open, at least one edge lives, all are awake, and buyers come everywhere.
 func (w *world) heal() {
 	w.tell("all is well from here")
 	w.healed, w.outage = true, 0
@@ -221,8 +206,7 @@ func (w *world) heal() {
 	}
 }
 
-// mend waits for the primary and reopens the sale. From then on a process sweeps, so that ledger time passes even without
-// edges.
+// mend waits for the primary and reopens the sale. Then a process sweeps, so that ledger time passes even without edges.
 func (w *world) mend() {
 	if !w.primary.up {
 		w.after(100*time.Millisecond, w.mend)
@@ -246,4 +230,171 @@ func (w *world) visit() {
 		wait = 20 * time.Millisecond // every sweeper does so when there is more
 	}
 	w.after(wait, w.visit)
+}
+
+// closesAt is when the sale closes, by the store's clock. 0: never.
+func (w *world) closesAt() int64 {
+	switch {
+	case w.edited != nil && w.primary.has(w.edited):
+		return w.edited.call.(ledger.EditRequest).Closes.UnixMicro()
+	case w.fates.closes > 0:
+		return start/1000 + w.fates.closes.Microseconds()
+	}
+	return 0
+}
+
+// pauseFaults plans the faults around a pause and around the close.
+func (w *world) pauseFaults() {
+	w.repeat(w.fates.pausing, 4*time.Second, w.whileUp(w.pauseSale))
+	w.repeat(w.fates.pausing && w.fates.store == lossy, 5*time.Second, w.crashUnnoticed)
+	w.repeat(w.fates.edits, 2*time.Second, w.whileUp(w.closeEarlier))
+	if w.fates.closes > 0 && w.chance(0.7) {
+		w.after(w.fates.closes-w.upTo(time.Second), func() {
+			if w.healed {
+				return
+			}
+			w.tell("the store stands still over the end of the sale")
+			w.outage = max(w.outage, w.now+int64(4*time.Second))
+		})
+		for _, h := range w.hosts {
+			w.after(w.fates.closes+w.upTo(1500*time.Millisecond), func() { h.edge.whenAwake(h.edge.buyerComes) })
+		}
+	}
+}
+
+// crashUnnoticed makes the store lose its newest history while an edge is cut off from it. At that moment the sale is paused.
+func (w *world) crashUnnoticed() {
+	if !w.primary.up || !w.mayMove() {
+		return
+	}
+	w.someHost().cutOff(w.fates.term + w.bounds.Margin)
+	w.primary.crash(w.upTo(10*time.Second), w.upTo(500*time.Millisecond), false)
+	const look = 20 * time.Millisecond
+	w.after(look, func() { w.when(look, func() bool { return w.primary.up }, w.pauseSale) })
+}
+
+// pauseSale does what admin.Shut does.
+func (w *world) pauseSale() {
+	if h := w.someHost(); w.fates.sleepy > 0 && w.chance(0.5) {
+		w.leaveAsleep(h)
+	}
+	w.tell("the operator pauses the sale")
+	w.operate(ledger.ChangeRequest{To: "paused"})
+	w.awaitQuiet(1, w.primary.era)
+}
+
+// leaveAsleep makes an edge unreachable until its leases have ended. Some of its buyers' goroutines stall meanwhile.
+func (w *world) leaveAsleep(h *host) {
+	away := w.fates.term + w.bounds.Margin + w.upTo(time.Second)
+	for range 6 {
+		h.edge.whenAwake(func() {
+			h.edge.stallingTake(1, func() time.Duration {
+				if w.healed || w.chance(0.6) {
+					return 0
+				}
+				return min(away+w.upTo(2*time.Second), w.longestNap())
+			})
+		})
+	}
+	h.cutOff(away)
+}
+
+// awaitQuiet looks and sweeps as often as admin.Shut does.
+func (w *world) awaitQuiet(looks int, era uint64) {
+	w.after(50*time.Millisecond, func() {
+		switch s := w.primary; {
+		case w.healed:
+			return
+		case !s.up:
+		default:
+			if looks%8 == 0 {
+				w.sweep()
+			}
+			s.twin.On(s.node())
+			shown := s.twin.Show(s.raw())
+			switch {
+			case shown.State == ledger.Paused && shown.Quiet():
+				w.silence()
+				return
+			case shown.State == ledger.Paused:
+			case shown.Era == era:
+				return // another operator opens or pauses the sale
+			default:
+				w.order(ledger.ChangeRequest{To: "paused"})
+				era = s.era
+			}
+		}
+		w.awaitQuiet(looks+1, era)
+	})
+}
+
+// silence is the moment when the operator hears that no edge sells. After a while the sale goes on.
+func (w *world) silence() {
+	w.tell("the operator hears that no edge sells")
+	w.silent = w.primary.log[len(w.primary.log)-1]
+	w.after(w.upTo(8*time.Second), func() {
+		if !w.healed && w.primary.up {
+			w.operate(ledger.ChangeRequest{To: "open"})
+		}
+	})
+}
+
+// badDay makes several faults at once: some edges are cut off, one pauses, one dies, and the store dies or its clock jumps.
+func (w *world) badDay() {
+	w.tell("a bad day")
+	for range 1 + w.rng.IntN(2) {
+		w.someHost().cutOff(w.oneOf(500*time.Millisecond, 8*time.Second))
+	}
+	for _, one := range []struct {
+		on bool
+		do func()
+	}{
+		{w.fates.pauses, func() { w.someHost().edge.pause(w.oneOf(time.Second, 12*time.Second)) }},
+		{w.fates.deaths, w.death}, {w.fates.jumps, w.jump}, {w.fates.crashes, w.crash}, {w.fates.changes, w.whileUp(w.change)},
+	} {
+		if one.on && w.chance(0.7) {
+			w.after(w.upTo(time.Second), func() {
+				if !w.healed && w.now >= w.calmUntil {
+					one.do()
+				}
+			})
+		}
+	}
+}
+
+// rename gives the history another name, and loses nothing, as a Redis does whose last replica has been gone for long.
+func (w *world) rename() {
+	w.eras++
+	w.Histories++
+	w.primary.era, w.primary.most, w.primary.followed = w.eras, 0, 0
+	w.tell("Redis %d calls its history era %d", w.primary.id, w.eras)
+}
+
+// change is an operator's change.
+func (w *world) change() {
+	q := ledger.ChangeRequest{To: []string{"paused", "open", "open"}[w.rng.IntN(3)]}
+	if w.chance(0.4) {
+		q.Request, q.Add, w.fresh = fmt.Sprint(w.now), uint64(1+w.rng.IntN(30)), w.now
+	}
+	w.operate(q)
+}
+
+// closeEarlier has the sale close a little later than now. The ledger refuses that where an edge may not hear of it in time.
+func (w *world) closeEarlier() {
+	if w.edited != nil {
+		return
+	}
+	closes := time.UnixMicro(w.primary.raw()).Add(w.oneOf(w.fates.term/2, 3*w.fates.term))
+	if closes.UnixMicro() >= w.closesAt() {
+		return
+	}
+	for _, h := range w.hosts {
+		if !h.edge.a.IsEmpty() && w.chance(0.7) { // it does not hear of it
+			h.cutOff(2*w.fates.term + w.bounds.Margin)
+		}
+	}
+	w.tell("the operator has the sale close at %d", closes.UnixMicro())
+	if _, e, err := w.primary.execute(ledger.EditRequest{Closes: &closes}); err == nil {
+		w.edited = e
+	}
 }

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"encoding/binary"
 	"time"
 
@@ -11,9 +12,9 @@ import (
 // keyed is a buy that edge/buy has the ledger decide, mostly under an idempotency key. If the ledger has no free unit, an edge
 // offers one of its own. A buyer who hears nothing asks again, at any edge.
 type keyed struct {
-	w       *world
+	*world
 	buyer   ledger.Buyer
-	key     ledger.IdempotencyKey // zero: none
+	key     ledger.IdempotencyKey // none: it asks once
 	n       uint32
 	tries   int
 	told    ledger.DeductReply // the first answer that a repeat must hear, too; Unavailable: none yet
@@ -21,24 +22,29 @@ type keyed struct {
 	misused bool               // the key is another buy's, of another n
 }
 
-// keyedBuyer adds one such buyer.
-func (w *world) keyedBuyer() {
-	w.nonces++
-	b := &keyed{w: w, n: 1 + uint32(w.rng.IntN(int(w.fates.most))), key: w.newKey(), tries: 8}
-	b.ask()
-}
-
-// newKey is the key of the newest nonce.
+// newKey is the key of a new nonce.
 func (w *world) newKey() (key ledger.IdempotencyKey) {
+	w.nonces++
 	binary.BigEndian.PutUint64(key[:], w.nonces)
 	key[15] = 1
 	return key
 }
 
+// deducted is added to the nonces of Deducts, because nonces of rings are smaller.
+const deducted = 1 << 50
+
+func (w *world) nonce() uint64 {
+	w.nonces++
+	return deducted + w.nonces
+}
+
+// none is the key of a buy without one.
+var none ledger.IdempotencyKey
+
 // ask tries once at any edge, and comes again.
 func (b *keyed) ask() {
-	if b.tries > 0 && !b.w.noBuyers {
-		b.askAt(b.w.someHost().edge)
+	if b.tries > 0 && !b.noBuyers {
+		b.askAt(b.someHost().edge)
 	}
 }
 
@@ -47,14 +53,11 @@ func (b *keyed) askAt(e *edge) {
 	if e.serves() {
 		b.deduct(e, ledger.Claim{})
 	}
-	b.w.after(time.Second+b.w.upTo(3*time.Second), b.ask)
+	b.after(time.Second+b.upTo(3*time.Second), b.ask)
 }
 
-func (b *keyed) named() bool { return b.key != ledger.IdempotencyKey{} }
-
 func (b *keyed) deduct(e *edge, offered ledger.Claim) {
-	w := b.w
-	q := ledger.DeductRequest{Party: ledger.Party{Birth: e.birth}, N: b.n, Nonce: w.nonce(), Buyer: b.buyer, Key: b.key,
+	q := ledger.DeductRequest{Party: ledger.Party{Birth: e.birth}, N: b.n, Nonce: b.nonce(), Buyer: b.buyer, Key: b.key,
 		Offer: offered}
 	e.ask(q, func(r ledger.DeductReply, a answer) {
 		if offered.Count > 0 {
@@ -64,14 +67,14 @@ func (b *keyed) deduct(e *edge, offered ledger.Claim) {
 		switch {
 		case r.Answer == ledger.KeyUsed && b.misused:
 		case r.Answer != ledger.Unavailable:
-			w.check.keyTold(e, b, r, a)
-		case w.fates.together.limit > 0:
+			b.check.keyTold(e, b, r, a)
+		case b.fates.limit > 0:
 			if r.Final() {
 				b.tries = min(b.tries, 1)
 			}
 			e.a.ReportUnmet(b.n)
 			e.listen()
-		case offered.Count == 0 && b.named() && e.a.Verdict() == nil:
+		case offered.Count == 0 && b.key != none && e.a.Verdict() == nil:
 			b.offer(e)
 		}
 	})
@@ -84,12 +87,12 @@ func (b *keyed) offer(e *edge) {
 	if outcome != allotment.Won {
 		return
 	}
-	b.w.check.decided(e, s.Claim)
-	b.w.offers = append(b.w.offers, allotment.Offer{Claim: s.Claim, Key: b.key})
-	b.w.tell("%s offers %v to key %x", e.name, s.Claim, b.key[:8])
-	if !b.w.healed && b.w.chance(0.1) { // faults come at the worst moment
+	b.check.decided(e, s.Claim)
+	b.world.offers = append(b.world.offers, allotment.Offer{Claim: s.Claim, Key: b.key})
+	b.tell("%s offers %v to key %x", e.name, s.Claim, b.key[:8])
+	if !b.healed && b.chance(0.1) { // faults come at the worst moment
 		e.host.kill()
-		b.w.after(b.w.oneOf(500*time.Millisecond, 2*time.Second), func() { b.w.replace(e.host) })
+		b.after(b.oneOf(500*time.Millisecond, 2*time.Second), func() { b.replace(e.host) })
 		return
 	}
 	b.deduct(e, s.Claim)
@@ -97,21 +100,16 @@ func (b *keyed) offer(e *edge) {
 
 // keyTold checks that a key has one answer, whichever edge tells it.
 func (c *checks) keyTold(e *edge, b *keyed, r ledger.DeductReply, a answer) {
-	if b.named() && b.told.Answer != ledger.Unavailable {
-		stays := c.w.Histories == 0 || b.lasts() && a.lasts()
+	if b.key != none && b.told.Answer != ledger.Unavailable {
+		stays := c.Histories == 0 || b.lasts() && a.lasts()
 		if stays && !sameAnswer(r, b.told) {
-			c.w.fail("a key was told %v, and is told %v", brief(b.told), brief(r))
+			c.fail("a key was told %v, and is told %v", b.told, r)
 		}
 		return
 	}
-	if b.told, b.lasts = r, a.lasts; r.Answer != ledger.Granted {
-		return
+	if b.told, b.lasts = r, a.lasts; r.Answer == ledger.Granted {
+		c.bought(cmp.Or(c.of(r.Claim), &promise{Claim: r.Claim, birth: e.birth, edge: e}), a)
 	}
-	p := c.of(r.Claim)
-	if p == nil {
-		p = &promise{Claim: r.Claim, birth: e.birth, edge: e}
-	}
-	c.bought(p, a)
 }
 
 // sameAnswer says whether two answers are one.
@@ -121,18 +119,137 @@ func sameAnswer(a, b ledger.DeductReply) bool {
 
 // offered checks in the end that an offered and sold unit is its key's. After lost history it may be a token's.
 func (c *checks) offered() {
-	if c.w.Histories > 0 {
+	if c.Histories > 0 {
 		return
 	}
-	for _, o := range c.w.offers {
-		owner, _, owned := c.w.primary.twin.Owner(o.Serial)
+	for _, o := range c.offers {
+		owner, _, owned := c.primary.twin.Owner(o.Serial)
 		if !owned || idOf(owner) != idOf(o.Claim) {
 			continue
 		}
 		q := ledger.DeductRequest{N: o.Count, Nonce: 1, Key: o.Key}
-		r, err := c.w.primary.twin.Deduct(c.w.primary.raw(), q)
+		r, err := c.primary.twin.Deduct(c.primary.raw(), q)
 		if err != nil || r.Answer != ledger.Granted || idOf(r.Claim) != idOf(o.Claim) {
-			c.w.fail("%v was offered to a key, and is nobody's: the key has %v, %v", brief(o.Claim), brief(r.Claim), err)
+			c.fail("%v was offered to a key, and is nobody's: the key has %v, %v", o.Claim, r.Claim, err)
 		}
 	}
+}
+
+// asked is a buy that waits for its answer.
+type asked struct {
+	q    ledger.DeductRequest
+	hear func(ledger.DeductReply, answer)
+}
+
+// ask has the ledger decide a buy, and hears the answer if there is one. A refused buy hears none. In some worlds buys go
+// together, as edge/sales gathers them: in one call, in which each is decided by itself.
+func (e *edge) ask(q ledger.DeductRequest, hear func(ledger.DeductReply, answer)) {
+	if !e.fates.together {
+		q.Latest = e.latest()
+		e.call(q, func(a answer) {
+			if a.err == nil {
+				hear(a.reply.(ledger.DeductReply), a)
+			}
+		})
+		return
+	}
+	e.asking[q.ByLot] = append(e.asking[q.ByLot], asked{q, hear})
+	if len(e.asking[q.ByLot]) == 1 { // it waits for company
+		e.later(e.upTo(time.Millisecond), func() { e.askTogether(q.ByLot) })
+	}
+}
+
+// latest is when a call that is sent now is too late.
+func (e *edge) latest() int64 { return e.host.route.raw() + timeout.Microseconds() }
+
+// askTogether makes one call of the buys that have gathered. Sometimes the network doubles the call.
+func (e *edge) askTogether(byLot bool) {
+	all := e.asking[byLot]
+	e.asking[byLot] = nil
+	call := make(deducts, 0, len(all))
+	for _, one := range all {
+		call = append(call, one.q)
+	}
+	call[0].Latest = e.latest()
+	e.call(call, func(a answer) {
+		if a.err != nil {
+			return
+		}
+		for i, d := range a.reply.([]ledger.Deducted) {
+			if d.Err == nil {
+				all[i].hear(d.DeductReply, a)
+			}
+		}
+	})
+	if !e.healed && e.chance(0.05) {
+		e.after(e.upTo(1500*time.Millisecond), func() { e.world.call(e.host, call, func(answer) {}) })
+	}
+}
+
+// company is buyers who come to one edge at the same moment. Among them are several buys of one buyer, a buy that is sent twice,
+// a key that is used for another n, buys that no sale could serve, and offers.
+func (w *world) company() {
+	e := w.someHost().edge
+	if !e.serves() || w.noBuyers {
+		return
+	}
+	for range 1 + w.rng.IntN(4) {
+		b := w.shopper(w.units())
+		b.askAt(e)
+		switch w.rng.IntN(6) {
+		case 0:
+			b.deduct(e, ledger.Claim{})
+		case 1:
+			w.keyedBy(b.buyer, b.n).askAt(e)
+		case 2:
+			other := *b
+			other.n, other.tries, other.misused = b.n+1, 0, true
+			other.deduct(e, ledger.Claim{})
+		case 3:
+			e.refused()
+		case 4:
+			b.offers(e)
+		}
+	}
+}
+
+// offers makes an offer whether the ledger has free units or not: they may have come back. Sometimes the buy was sent twice.
+func (b *keyed) offers(e *edge) {
+	if b.key != none {
+		b.offer(e)
+		if b.chance(0.5) && !e.gone {
+			b.offer(e)
+		}
+	}
+}
+
+// refused is a buy that is refused wherever it stands among others.
+func (e *edge) refused() {
+	q := ledger.DeductRequest{Party: e.party(), N: ledger.MaxUnits + 1, Nonce: e.nonce()}
+	if e.fates.limit > 0 && e.chance(0.5) { // nobody is known
+		q.N = 1
+	}
+	e.ask(q, func(r ledger.DeductReply, _ answer) {
+		e.fail("%v must be refused, and is answered %v", q, r)
+	})
+}
+
+// shopper is a known buyer of n units, mostly under a key.
+func (w *world) shopper(n uint32) *keyed {
+	w.nonces++
+	var b ledger.Buyer
+	binary.BigEndian.PutUint64(b[:], 1<<40+w.nonces)
+	if w.fates.limit > 0 && w.chance(0.9) {
+		n = min(n, w.fates.limit)
+	}
+	return w.keyedBy(b, n)
+}
+
+// keyedBy is one buy of a buyer. Without a key, the buyer asks once.
+func (w *world) keyedBy(buyer ledger.Buyer, n uint32) *keyed {
+	b := &keyed{world: w, buyer: buyer, n: n, key: w.newKey(), tries: 8}
+	if w.chance(0.2) {
+		b.key, b.tries = ledger.IdempotencyKey{}, 1
+	}
+	return b
 }

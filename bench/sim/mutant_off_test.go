@@ -9,9 +9,9 @@ import (
 
 // A shipped build has every guard.
 func TestMutantsNeedTheirTag(t *testing.T) {
-	for _, m := range Mutations() {
-		if _, err := Run(t.Context(), Options{Seeds: 1, Mutant: m.Name}); !errors.Is(err, ErrMutant) {
-			t.Errorf("%s: %v", m.Name, err)
+	for _, m := range mutations {
+		if _, err := Run(t.Context(), Options{Seeds: 1, Mutant: m.name}); !errors.Is(err, ErrMutant) {
+			t.Errorf("%s: %v", m.name, err)
 		}
 	}
 }

@@ -3,14 +3,14 @@ package sim
 import (
 	"time"
 
+	"spike/edge/allotment"
 	"spike/luascripts/ledger"
 )
 
-// timeout is how long a caller waits for an answer.
-const timeout = time.Second
-
-// longestStuck is how long after that a call may still arrive.
-const longestStuck = 6 * time.Second
+const (
+	timeout      = time.Second     // how long a caller waits for an answer
+	longestStuck = 6 * time.Second // how long after that a call may still arrive
+)
 
 // answer is what a caller hears.
 type answer struct {
@@ -21,10 +21,7 @@ type answer struct {
 }
 
 // unanswered is the answer that a caller assumes after silence.
-func unanswered() answer { return answer{err: ledger.ErrDown} }
-
-// out says whether the store cannot be reached.
-func (w *world) out() bool { return w.now < w.outage }
+var unanswered = answer{err: ledger.ErrDown}
 
 func (w *world) latency() time.Duration {
 	if !w.healed && w.chance(w.fates.slow) {
@@ -33,10 +30,9 @@ func (w *world) latency() time.Duration {
 	return 50*time.Microsecond + w.upTo(2*time.Millisecond)
 }
 
-// call sends a call from a host to its Redis. The call may be lost, or arrive after everybody has given it up. Its answer may
-// be lost.
+// call sends a call from a host to its Redis. It may be lost, or arrive after everybody has given it up, or its answer be lost.
 func (w *world) call(from *host, call any, hear func(answer)) {
-	to, out := from.route, w.out() || from.loses(call)
+	to, out := from.route, w.now < w.outage || from.loses(call)
 	well := w.healed || w.now < w.calmUntil
 	sent, answered := w.now, false
 	reply := func(a answer) {
@@ -46,11 +42,11 @@ func (w *world) call(from *host, call any, hear func(answer)) {
 			hear(a)
 		}
 	}
-	w.after(timeout, func() { reply(unanswered()) })
+	w.after(timeout, func() { reply(unanswered) })
 	there, back := w.latency(), w.latency()
 	switch {
 	case out && w.chance(0.5):
-		w.after(time.Millisecond, func() { reply(unanswered()) })
+		w.after(time.Millisecond, func() { reply(unanswered) })
 		return
 	case out || !well && w.chance(w.fates.loss):
 		if w.chance(0.5) {
@@ -73,7 +69,7 @@ func (w *world) call(from *host, call any, hear func(answer)) {
 // serve runs a call on a server. If somebody will act on the answer, it waits for the replicas.
 func (w *world) serve(s *server, call any, reply func(answer)) {
 	if !s.up {
-		reply(unanswered())
+		reply(unanswered)
 		return
 	}
 	gen := s.twin.Last().Gen
@@ -84,7 +80,7 @@ func (w *world) serve(s *server, call any, reply func(answer)) {
 	if h.Gen != gen && s == w.primary {
 		w.spread(false)
 	}
-	a := answer{r, err, e, s.durable()}
+	a := answer{r, err, e, s.synced || s.most > 0} // the disk has it, or every replica that there ever was
 	n := w.waitsFor(e, h)
 	if err != nil {
 		n = 0
@@ -92,7 +88,7 @@ func (w *world) serve(s *server, call any, reply func(answer)) {
 	s.wait(e, n, func(ok bool) {
 		if !ok {
 			w.recount(s)
-			a = unanswered()
+			a = unanswered
 		}
 		reply(a)
 	})
@@ -100,7 +96,7 @@ func (w *world) serve(s *server, call any, reply func(answer)) {
 
 // spread sends the store's news. News may come late, out of order, or never.
 func (w *world) spread(unsure bool) {
-	if w.out() || !w.primary.up {
+	if w.now < w.outage || !w.primary.up {
 		return
 	}
 	state := w.primary.twin.Last().State
@@ -110,22 +106,16 @@ func (w *world) spread(unsure bool) {
 			continue
 		}
 		if w.fates.crowded() && e.news != nil { // as in the Runner, newer news replaces news on the way
-			*e.news = news{state, e.news.unsure || !sure}
+			*e.news = allotment.News{Door: state, Unsure: e.news.Unsure || !sure}
 			continue
 		}
-		n := &news{state, !sure}
+		n := &allotment.News{Door: state, Unsure: !sure}
 		e.news = n
 		w.after(w.latency(), func() {
 			if e.news == n {
 				e.news = nil
 			}
-			e.hear(n.state, n.unsure)
+			e.hear(*n)
 		})
 	}
-}
-
-// news is on the way to an edge.
-type news struct {
-	state  ledger.State
-	unsure bool
 }

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -8,8 +9,7 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// plot is a sequence of a few acts. Each act comes when the one before has succeeded. Chance alone brings these sequences
-// once in thousands of worlds. In a world with a plot there are few other faults.
+// plot is a sequence of a few acts, each of which comes when the one before has succeeded. There are few other faults then.
 type plot int
 
 const (
@@ -34,7 +34,7 @@ var plots = [...]struct {
 	// An edge comes back to a store that has forgotten the later owners of its units.
 	outlived: {"outlived", func(f *fates, _ *rand.Rand) {
 		f.store, f.total, f.hold, f.length = lossy, max(f.total, 40), f.hold+1500*time.Millisecond, 14*time.Second
-	}, func(w *world, _ time.Duration) { w.when(w.anyHost((*host).onlySells), w.outlive) }},
+	}, func(w *world, _ time.Duration) { w.whenAny((*host).onlySells, w.outlive) }},
 	// A store whose clock is an hour behind forgets its grants since then.
 	behind: {"behind", func(f *fates, _ *rand.Rand) {
 		f.store, f.total, f.length = lossy, max(f.total, 40), 30*time.Second
@@ -62,12 +62,12 @@ var plots = [...]struct {
 		f.store, f.total, f.length, f.data = []store{fsynced, replica, replicas}[r.IntN(3)], min(f.total, 60), 20*time.Second, 1
 		f.hold += 7 * time.Second
 	}, func(w *world, opening time.Duration) {
-		w.after(opening, func() { w.when(w.anyHost((*host).unsettled), w.cutPower) })
+		w.after(opening, func() { w.whenAny((*host).unsettled, w.cutPower) })
 	}},
 	// An edge takes its lease back out of limbo, and the store forgets that.
 	fromLimbo: {"from limbo", func(f *fates, _ *rand.Rand) {
 		f.store, f.total, f.hold, f.length, f.sweeper = lossy, max(f.total, 40), f.hold+time.Second, 16*time.Second, true
-	}, func(w *world, _ time.Duration) { w.when(w.anyHost((*host).onlySells), w.leaveLimbo) }},
+	}, func(w *world, _ time.Duration) { w.whenAny((*host).onlySells, w.leaveLimbo) }},
 	// A buyer's goroutine stalls with a unit until its edge has leased the unit again.
 	sleeper: {"sleeper", func(f *fates, r *rand.Rand) {
 		f.hosts, f.total, f.hold, f.length = 2+r.IntN(2), max(f.total, 10), f.hold/2, 20*time.Second
@@ -76,28 +76,19 @@ var plots = [...]struct {
 
 func (p plot) String() string { return plots[p].name }
 
-// plotEvery: one of so many worlds has a plot.
-const plotEvery = 4
-
-func drawPlot(seed uint64, f *fates) plot {
-	r := rand.New(rand.NewPCG(seed, 5))
-	if r.IntN(plotEvery) > 0 || f.crowded() {
-		return noPlot
+func (f *fates) drawPlot(r *rand.Rand) {
+	if r.IntN(4) > 0 || f.crowded() {
+		return
 	}
-	p := plot(1 + r.IntN(len(plots)-1))
-	f.calm()
-	f.hosts, f.slack = max(f.hosts, 3), 1
-	f.hold, f.term = time.Duration(1000+r.IntN(1000))*time.Millisecond, 1500*time.Millisecond
-	plots[p].needs(f, r)
-	return p
-}
-
-// calm switches off the faults that would spoil a plot.
-func (f *fates) calm() {
+	f.plot = plot(1 + r.IntN(len(plots)-1))
+	// These faults would spoil it.
 	f.outages, f.cuts, f.deaths, f.pauses, f.stops = false, false, false, false, false
 	f.crashes, f.lags, f.eras, f.backups, f.jumps = false, false, false, false, false
 	f.changes, f.quiet, f.pausing, f.votes, f.copies, f.keys = false, false, false, false, false, false
-	f.rare, f.closes, f.sleepy = rare{}, 0, 0
+	f.cutsAgain, f.badDays, f.sparse, f.closes, f.sleepy = false, false, false, 0, 0
+	f.hosts, f.slack = max(f.hosts, 3), 1
+	f.hold, f.term = time.Duration(1000+r.IntN(1000))*time.Millisecond, 1500*time.Millisecond
+	plots[f.plot].needs(f, r)
 }
 
 // plays begins the plot.
@@ -107,44 +98,47 @@ func (w *world) plays() {
 	}
 }
 
-// when does act once so is true. It looks every few milliseconds.
-func (w *world) when(so func() bool, act func()) { w.whenAtLast(5*time.Millisecond, so, act) }
+// glance is how often a plot looks whether its next act may come.
+const glance = 5 * time.Millisecond
 
-// whenAtLast does the same, and looks that often.
-func (w *world) whenAtLast(every time.Duration, so func() bool, act func()) {
+// when does act once so is true.
+func (w *world) when(every time.Duration, so func() bool, act func()) {
 	switch {
 	case w.healed:
 	case so():
 		act()
 	default:
-		w.after(every, func() { w.whenAtLast(every, so, act) })
+		w.after(every, func() { w.when(every, so, act) })
 	}
 }
 
-// anyHost asks whether something is so of any host.
-func (w *world) anyHost(so func(*host) bool) func() bool {
-	return func() bool { return slices.ContainsFunc(w.hosts, so) }
+// whenAny does act with the first host of which something is so.
+func (w *world) whenAny(so func(*host) bool, act func(*host)) {
+	at := -1
+	w.when(glance, func() bool {
+		at = slices.IndexFunc(w.hosts, so)
+		return at >= 0
+	}, func() { act(w.hosts[at]) })
 }
 
-// outlive cuts an edge off until others have sold units of its lease. Then the store forgets the sales. The edge comes back
-// first, and buyers with it.
-func (w *world) outlive() {
-	away := w.hosts[slices.IndexFunc(w.hosts, (*host).onlySells)].edge
+// outlive cuts an edge off until others have sold units of its lease. Then the store forgets that, and the edge is back first.
+func (w *world) outlive(h *host) {
+	away := h.edge
 	left := w.primary.twin.Leased(away.newest)
-	away.host.cutOff(time.Minute)
-	away.host.deserted = true
+	h.cutOff(time.Minute)
+	h.deserted = true
 	var laterOwner *promise
-	w.when(func() bool {
+	w.when(glance, func() bool {
 		laterOwner = w.check.laterOwner(away, left)
 		return laterOwner != nil
 	}, func() {
 		w.after(w.upTo(time.Second), func() {
 			down := w.oneOf(300*time.Millisecond, time.Second)
 			w.primary.crash(time.Duration(w.now-laterOwner.lease().when)+w.upTo(100*time.Millisecond), down, false)
-			for _, h := range w.hosts {
-				h.cutOff(down + w.upTo(3*time.Second))
+			for _, one := range w.hosts {
+				one.cutOff(down + w.upTo(3*time.Second))
 			}
-			away.host.cut, away.host.deserted, away.host.mute = 0, false, w.chance(0.5)
+			h.cut, h.deserted, h.mute = 0, false, w.chance(0.5)
 			for range 100 {
 				w.after(down+w.upTo(1500*time.Millisecond), away.buyerComes)
 			}
@@ -155,9 +149,9 @@ func (w *world) outlive() {
 // loses says whether a call of a host is lost. A mute host loses every call until its first look.
 func (h *host) loses(call any) bool {
 	if _, looks := call.(ledger.RenewRequest); looks {
-		h.mute = h.mute && h.w.now < h.cut
+		h.mute = h.mute && h.now < h.cut
 	}
-	return h.mute || h.w.now < h.cut
+	return h.mute || h.now < h.cut
 }
 
 // onlySells says whether the host's edge has units to sell and nothing to settle. Then its first call is about its leases.
@@ -178,22 +172,16 @@ func (c *checks) laterOwner(e *edge, left ledger.Ranges) *promise {
 }
 
 // lease returns the script that leased or sold the units of a promise.
-func (p *promise) lease() *entry {
-	if p.grant != nil {
-		return p.grant
-	}
-	return p.kept
-}
+func (p *promise) lease() *entry { return cmp.Or(p.grant, p.kept) }
 
-// fallBehind makes a store come back with a clock that is behind. The store grants, and then a power cut takes both these
-// grants and the edges that have them.
+// fallBehind makes a store come back with a clock that is behind. Then a power cut takes its grants, and the edges with them.
 func (w *world) fallBehind() {
 	s := w.primary
 	s.crash(w.upTo(200*time.Millisecond), w.oneOf(300*time.Millisecond, time.Second), false)
 	s.skew -= int64(time.Hour)
 	w.moves += 2
 	var back int64
-	w.when(func() bool {
+	w.when(glance, func() bool {
 		if h := s.twin.Last(); back == 0 && s.up && h.Era == s.era && h.Era > 1 && h.Reopens == 0 {
 			back = w.now
 		}
@@ -214,7 +202,7 @@ func (w *world) fallBehind() {
 func (h *host) unsettled() bool { return h.edge.a.Claims() > 2 }
 
 // cutPower ends everything. Each machine comes back with its disk.
-func (w *world) cutPower() {
+func (w *world) cutPower(*host) {
 	w.allDie(w.oneOf(200*time.Millisecond, 2*time.Second), w.oneOf(300*time.Millisecond, time.Second))
 	for _, h := range w.hosts {
 		h.burn()
@@ -224,17 +212,17 @@ func (w *world) cutPower() {
 
 // leaveLimbo cuts an edge off until its lease is nearly free. The edge renews the lease and sells, and the store forgets the
 // renewal. The store comes back only when the lease would have been free.
-func (w *world) leaveLimbo() {
-	e := w.hosts[slices.IndexFunc(w.hosts, (*host).onlySells)].edge
+func (w *world) leaveLimbo(h *host) {
+	e := h.edge
 	was := e.deadline[e.newest]
-	e.host.cutOff(w.fates.term + 2*w.bounds.Margin + 500*time.Millisecond + w.upTo(w.fates.hold-1500*time.Millisecond))
-	e.host.deserted = true
-	w.after(w.fates.term, func() { e.host.deserted = false }) // buyers stay away until it is back
-	w.when(func() bool { return e.deadline[e.newest] > was }, func() {
+	h.cutOff(w.fates.term + 2*w.bounds.Margin + 500*time.Millisecond + w.upTo(w.fates.hold-1500*time.Millisecond))
+	h.deserted = true
+	w.after(w.fates.term, func() { h.deserted = false }) // buyers stay away until it is back
+	w.when(glance, func() bool { return e.deadline[e.newest] > was }, func() {
 		w.after(w.upTo(100*time.Millisecond), func() {
 			w.primary.crash(150*time.Millisecond, 300*time.Millisecond, false)
 			free := time.Duration(was-w.check.scriptNow())*time.Microsecond + 2*w.bounds.Margin + w.fates.hold
-			e.host.cutOff(max(free, 0) + w.upTo(500*time.Millisecond))
+			h.cutOff(max(free, 0) + w.upTo(500*time.Millisecond))
 			for range 10 {
 				w.after(w.upTo(400*time.Millisecond), e.buyerComes)
 			}
@@ -266,16 +254,8 @@ func (w *world) latePayers(s *server) {
 	}
 	now := w.check.ledgerNow()
 	for _, p := range w.check.order {
-		if o, paid, owned := s.twin.Owner(p.Serial); owned && !paid && idOf(o) == idOf(p.Claim) && p.Expiry <= now {
-			(&holder{w: w, p: p, what: confirm, tries: 1}).show()
+		if o, paid, owned := s.twin.Owner(p.Serial); owned && !paid && p.is(o) && p.Expiry <= now {
+			(&holder{world: w, p: p, what: confirm, tries: 1}).show()
 		}
 	}
-}
-
-// strays is how many hosts stay on the old primary's side.
-func (f *fates) strays() float64 {
-	if f.plot == oldSide {
-		return 0.5
-	}
-	return 0.3
 }

@@ -2,7 +2,8 @@ package sim
 
 import (
 	"context"
-	"sync"
+	"fmt"
+	"io"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -60,7 +61,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	if err := checkMutant(o.Mutant); err != nil {
 		return Report{}, err
 	}
-	r, began := Report{Options: o, Hash: fnvBasis}, time.Now()
+	r, began := Report{World: World{Hash: fnvBasis}, Options: o}, time.Now()
 	err := o.each(ctx, func(w World) (more bool) {
 		r.take(w)
 		if o.OnWorld != nil {
@@ -72,42 +73,92 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	return r, err
 }
 
-// each lives worlds beside each other, and passes them to take in the order of the seeds, until there are no more or take
-// returns false. Then none is alive any more.
+// each passes worlds to take in the order of the seeds, until there are no more or take returns false. Then none is alive.
 func (o Options) each(ctx context.Context, take func(World) (more bool)) error {
 	ctx, stop := context.WithCancel(ctx)
 	workers := max(1, o.Workers)
 	results := make(chan chan World, 4*workers) // in the order of the seeds
-	var all sync.WaitGroup
-	defer all.Wait()
+	var alive errgroup.Group
+	defer func() { _ = alive.Wait() }()
 	defer stop()
-	all.Go(func() {
+	alive.SetLimit(workers + 1) // and one who starts them
+	alive.Go(func() error {
 		defer close(results)
-		var alive errgroup.Group
-		alive.SetLimit(workers)
-		defer func() { _ = alive.Wait() }()
 		for seed := o.First; seed-o.First < o.Seeds; seed++ {
 			result := make(chan World, 1)
 			select {
 			case results <- result:
 			case <-ctx.Done():
-				return
+				return nil
 			}
 			alive.Go(func() error {
 				result <- Live(seed, o)
 				return nil
 			})
 		}
+		return nil
 	})
 	for result := range results {
-		select {
-		case w := <-result:
-			if !take(w) {
-				return nil
-			}
-		case <-ctx.Done():
-			return ctx.Err()
+		if w := <-result; ctx.Err() != nil || !take(w) {
+			break
 		}
 	}
 	return ctx.Err()
+}
+
+// Report is the result of many worlds.
+type Report struct {
+	World   // the sums; Hash is of all traces, in the order of the seeds, or of the only world's; Story is the only world's
+	Options Options
+	Took    time.Duration
+	Seeds   uint64
+	Half    uint64 // worlds that sold at least half of their units: the others prove little
+	Again   uint64 // worlds that sold some units again
+	Cut     uint64 // worlds in which the store's history was cut
+	Wrong   []World
+}
+
+func (r *Report) take(w World) {
+	r.Seeds++
+	r.Steps += w.Steps
+	r.Scripts += w.Scripts
+	r.Sold += w.Sold
+	r.Beside += w.Beside
+	if r.Hash = (r.Hash ^ w.Hash) * fnvPrime; r.Options.Seeds == 1 {
+		r.Hash = w.Hash
+	}
+	if w.Sold >= w.Total/2 {
+		r.Half++
+	}
+	if w.Sold > w.Total {
+		r.Again++
+	}
+	if w.Histories > 0 {
+		r.Cut++
+	}
+	switch {
+	case w.Wrong != "":
+		r.Wrong = append(r.Wrong, w)
+	case r.Options.Tell:
+		r.Story += w.Story
+	}
+}
+
+// Print prints the results, and how to see each violation again.
+func (r Report) Print(out io.Writer) {
+	fmt.Fprint(out, r.Story)
+	mutant := ""
+	if r.Options.Mutant != "" {
+		mutant = " --mutant " + string(r.Options.Mutant)
+	}
+	for _, w := range r.Wrong {
+		fmt.Fprintf(out, "%sseed %d: %s\nagain: spike bench sim --seed %d%s\n\n", w.Story, w.Seed, w.Wrong, w.Seed, mutant)
+	}
+	per := func(n int) float64 { return float64(n) / r.Took.Seconds() }
+	fmt.Fprintf(out, "%d worlds in %v: %.0f seeds, %.0f steps and %.0f scripts a second\n",
+		r.Seeds, r.Took.Round(10*time.Millisecond), per(int(r.Seeds)), per(r.Steps), per(r.Scripts))
+	fmt.Fprintf(out, "%d units sold; %d worlds sold half of theirs or more, %d some again; the store's history was cut in %d\n",
+		r.Sold, r.Half, r.Again, r.Cut)
+	fmt.Fprintf(out, "%d buys went to the ledger with others\n", r.Beside)
+	fmt.Fprintf(out, "trace %016x, %d violations\n", r.Hash, len(r.Wrong))
 }

@@ -31,46 +31,7 @@ func (c tokenCall) String() string {
 	return [...]string{"confirm", "cancel", "look at", "prolong", "release"}[c]
 }
 
-// expire is a sweep by another process.
-type expire struct{ most int }
-
-// run runs the script, on any server that gets this entry.
-func (e *entry) run(t *memory.Twin) (reply any, err error) {
-	t.On(e.node)
-	switch q := e.call.(type) {
-	case ledger.LeaseRequest:
-		return t.Lease(e.raw, q)
-	case ledger.RenewRequest:
-		return t.Renew(e.raw, q)
-	case ledger.TendRequest:
-		return t.Tend(e.raw, q)
-	case ledger.SettleRequest:
-		return t.Settle(e.raw, q)
-	case ledger.GiveBackRequest:
-		return t.GiveBack(e.raw, q)
-	case ledger.ReassertRequest:
-		return t.Reassert(e.raw, q)
-	case ledger.DeductRequest:
-		return t.Deduct(e.raw, q)
-	case deducts:
-		return t.DeductEach(e.raw, q)
-	case ledger.EnterRequest:
-		return t.EnterDraw(e.raw, q)
-	case byToken:
-		return q.run(t, e.raw)
-	case expire:
-		return t.Expire(e.raw, q.most)
-	case ledger.ReopenRequest:
-		return t.Reopen(e.raw, q)
-	case ledger.ChangeRequest:
-		return t.Change(e.raw, q)
-	case ledger.EditRequest:
-		return t.Edit(e.raw, q)
-	}
-	panic(fmt.Sprintf("no script for %T", e.call))
-}
-
-func (q byToken) run(t *memory.Twin, raw int64) (ledger.ReservationReply, error) {
+func (q byToken) run(t *memory.Twin, raw int64) (any, error) {
 	switch q.what {
 	case confirm:
 		return t.Confirm(raw, q.birth, q.claim)
@@ -85,39 +46,65 @@ func (q byToken) run(t *memory.Twin, raw int64) (ledger.ReservationReply, error)
 	return t.Reservation(raw, q.birth, q.claim, 0)
 }
 
-// trait is what the simulation must know of a kind of call.
-type trait struct {
-	traced uint64        // its number in traces
+// deducts is a call of several buys.
+type deducts []ledger.DeductRequest
+
+// expire is a sweep by another process.
+type expire struct{ most int }
+
+// script is what the simulation must know of a call.
+type script struct {
+	run    func(t *memory.Twin, raw int64) (reply any, err error)
+	traced uint64        // its number in traces; 11: an operator's
 	widens bool          // somebody will act on the answer, so it waits for the replicas (I5)
 	wait   ledger.Mutant // leaves that wait out
 	actor  string        // the instance that acts on the answer
 }
 
-func traitOf(call any) trait {
+// with is a method of the twin, and what it is called with.
+func with[Q, R any](method func(*memory.Twin, int64, Q) (R, error), q Q) func(*memory.Twin, int64) (any, error) {
+	return func(t *memory.Twin, raw int64) (any, error) { return method(t, raw, q) }
+}
+
+func scriptOf(call any) script {
 	switch q := call.(type) {
 	case ledger.LeaseRequest:
-		return trait{1, true, waitLease, q.Instance}
+		return script{with((*memory.Twin).Lease, q), 1, true, "no-wait-lease", q.Instance}
 	case ledger.RenewRequest:
-		return trait{2, true, waitRenew, q.Instance}
+		return script{with((*memory.Twin).Renew, q), 2, true, "no-wait-renew", q.Instance}
 	case ledger.SettleRequest:
-		return trait{3, true, waitSettle, q.Instance}
+		return script{with((*memory.Twin).Settle, q), 3, true, "no-wait-settle", q.Instance}
 	case ledger.GiveBackRequest:
-		return trait{traced: 4}
+		return script{run: with((*memory.Twin).GiveBack, q), traced: 4}
 	case ledger.ReassertRequest:
-		return trait{traced: 5, widens: true}
+		return script{run: with((*memory.Twin).Reassert, q), traced: 5, widens: true}
 	case ledger.DeductRequest:
-		return trait{traced: 6, widens: true, wait: waitDeduct}
-	case byToken:
-		return [...]trait{confirm: {traced: 7, widens: true, wait: waitConfirm}, cancel: {traced: 8, widens: true}, look: {traced: 9},
-			prolong: {traced: 15, widens: true}, release: {traced: 16, widens: true}}[q.what]
-	case expire:
-		return trait{traced: 10}
-	case ledger.TendRequest:
-		return trait{traced: 12}
-	case ledger.EnterRequest:
-		return trait{traced: 13}
+		return script{run: with((*memory.Twin).Deduct, q), traced: 6, widens: true, wait: "no-wait-deduct"}
 	case deducts:
-		return trait{traced: 14, widens: true, wait: waitBatch}
+		return script{run: with((*memory.Twin).DeductEach, []ledger.DeductRequest(q)), traced: 14, widens: true, wait: "no-wait-batch"}
+	case byToken:
+		s := [...]script{confirm: {traced: 7, wait: "no-wait-confirm"}, cancel: {traced: 8}, look: {traced: 9}, prolong: {traced: 15},
+			release: {traced: 16}}[q.what]
+		s.run, s.widens = q.run, q.what != look
+		return s
+	case expire:
+		return script{run: with((*memory.Twin).Expire, q.most), traced: 10}
+	case ledger.TendRequest:
+		return script{run: with((*memory.Twin).Tend, q), traced: 12}
+	case ledger.EnterRequest:
+		return script{run: with((*memory.Twin).EnterDraw, q), traced: 13}
+	case ledger.ReopenRequest:
+		return script{run: with((*memory.Twin).Reopen, q), traced: 11}
+	case ledger.ChangeRequest:
+		return script{run: with((*memory.Twin).Change, q), traced: 11}
+	case ledger.EditRequest:
+		return script{run: with((*memory.Twin).Edit, q), traced: 11}
 	}
-	return trait{traced: 11} // an operator's
+	panic(fmt.Sprintf("no script for %T", call))
+}
+
+// run runs the script, on any server that gets this entry.
+func (e *entry) run(t *memory.Twin) (reply any, err error) {
+	t.On(e.node)
+	return scriptOf(e.call).run(t, e.raw)
 }

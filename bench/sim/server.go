@@ -2,8 +2,10 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
+	"spike/edge/allotment"
 	"spike/luascripts/ledger"
 	"spike/luascripts/memory"
 )
@@ -48,7 +50,7 @@ type entry struct {
 func (w *world) openStore() {
 	s := w.newServer()
 	s.synced, s.up, w.primary = w.fates.store == fsynced, true, s
-	for range max(0, int(w.fates.store-lossy)) {
+	for range w.fates.store.replicas() {
 		s.follow(w.newServer())
 	}
 	s.begin(nil)
@@ -70,9 +72,6 @@ func (s *server) starts() {
 	s.run, s.fed, s.followed = s.w.runs, memory.NeverFed, 0
 }
 
-// firstRun is the primary's first process.
-const firstRun = 1
-
 // raw returns the server's clock.
 func (s *server) raw() int64 { return (s.w.now + s.skew) / 1000 }
 
@@ -85,16 +84,27 @@ func (s *server) begin(log []*entry) {
 	s.twin = s.w.newTwin()
 	for _, e := range log {
 		reply, err := e.run(s.twin)
-		s.learn(e.call, reply, err)
+		if err != nil {
+			continue
+		}
+		for _, f := range fencesOf(e.call, reply) {
+			s.fences[f] = true
+		}
+		for _, b := range boughtBy(e.call, reply) {
+			s.keepAnswer(b)
+		}
 	}
 	s.w.trace(reigns, s.id, s.era, uint64(len(log)), s.twin.Last().Rev)
 }
 
 // newTwin returns the ledger before the first script.
 func (w *world) newTwin() *memory.Twin {
-	n := memory.Node{Era: 1, Run: firstRun, Fsynced: w.fates.store == fsynced, Replicas: uint64(max(0, int(w.fates.store-lossy)))}
+	n := memory.Node{Era: 1, Run: 1, Fsynced: w.fates.store == fsynced, Replicas: uint64(w.fates.store.replicas())}
 	n.Names = []string{"", "1", "1 2"}[n.Replicas]
-	q := ledger.CreateRequest{Total: w.fates.total, Hold: w.fates.hold, Closes: w.closes(), Limit: w.fates.together.limit}
+	q := ledger.CreateRequest{Total: w.fates.total, Hold: w.fates.hold, Limit: w.fates.limit}
+	if w.fates.closes > 0 {
+		q.Closes = time.UnixMicro(start/1000 + w.fates.closes.Microseconds())
+	}
 	if w.fates.window > 0 {
 		q.Shuffle, q.Opens, q.Seed = w.fates.window, time.UnixMicro(start/1000), fmt.Sprintf("%064x", w.Seed)
 	}
@@ -116,33 +126,27 @@ func (s *server) execute(call any) (reply any, e *entry, err error) {
 	was := s.twin.Last()
 	reply, err = e.run(s.twin)
 	is := s.twin.Last()
-	if err != nil {
-		s.w.check.refuses(call, was, is)
+	if err != nil && is.Owned() > was.Owned() {
+		s.w.fail("%v is refused, and %d units are sold by it", call, is.Owned()-was.Owned())
 	}
 	s.w.Scripts++
 	s.w.calls.note(call)
 	if q, ok := call.(deducts); ok && len(q) > 1 {
 		s.w.Beside += len(q)
 	}
-	is = s.headOf(reply, err)
-	s.w.trace(ran, s.id<<32|traitOf(call).traced, uint64(is.Now),
+	switch r := reply.(type) { // a refusal has no head, and a look leaves the ledger as it was
+	case ledger.ReservationReply:
+		is = r.Head
+	case []ledger.Deducted:
+	default:
+		if err != nil {
+			is = ledger.Head{}
+		}
+	}
+	s.w.trace(ran, s.id<<32|scriptOf(call).traced, uint64(is.Now),
 		is.Rev<<32|is.Free<<16|is.Leased, is.Pending<<32|is.Confirmed<<16|is.Limbo)
 	s.w.check.ran(s, e, reply, err)
 	return reply, e, err
-}
-
-// headOf is the head of an answer. A refusal has none, and a look leaves the ledger as it was.
-func (s *server) headOf(reply any, err error) ledger.Head {
-	switch r := reply.(type) {
-	case ledger.ReservationReply:
-		return r.Head
-	case []ledger.Deducted:
-		return s.twin.Last()
-	}
-	if err != nil {
-		return ledger.Head{}
-	}
-	return s.twin.Last()
 }
 
 // node is what scripts see of the server.
@@ -155,36 +159,6 @@ func (s *server) node() memory.Node {
 // has says whether this history has an entry.
 func (s *server) has(e *entry) bool { return e.at < int64(len(s.log)) && s.log[e.at] == e }
 
-// learn notes the answers of a script that has run before.
-func (s *server) learn(call, reply any, err error) {
-	if err != nil {
-		return
-	}
-	s.keepFence(reply)
-	for _, b := range boughtBy(call, reply) {
-		s.keepFence(b.r)
-		s.keepAnswer(b)
-	}
-}
-
-// keepFence notes the fence of a grant. It returns whether the grant is new on this server.
-func (s *server) keepFence(reply any) (fence uint64, fresh bool) {
-	switch r := reply.(type) {
-	case ledger.LeaseReply:
-		fence = r.Grant.Fence
-	case ledger.DeductReply:
-		fence = r.Claim.Fence
-	}
-	fresh = fence > 0 && !s.fences[fence]
-	if fresh {
-		s.fences[fence] = true
-	}
-	return fence, fresh
-}
-
-// durable says whether this server's answers survive it: its disk has them, or every replica that it ever had.
-func (s *server) durable() bool { return s.synced || s.most > 0 }
-
 // history is called when a server begins with another server's history.
 func (w *world) history(s *server) {
 	w.Histories++
@@ -194,13 +168,157 @@ func (w *world) history(s *server) {
 	}
 	w.tell("Redis %d goes on as era %d: %v", s.id, s.era, s.twin.Last())
 	w.check.history(s)
-	w.learnHistory()
+	for _, e := range w.edges { // each living one learns within a while that the store's history may be another
+		late := max(max(w.outage, e.host.cut)-w.now, 0)
+		w.after(time.Duration(late)+w.upTo(1200*time.Millisecond), func() { e.hear(allotment.News{Door: ledger.Open, Unsure: true}) })
+	}
 }
 
-// learnHistory makes every living edge learn within a while that the store's history may be another.
-func (w *world) learnHistory() {
-	for _, e := range w.edges {
-		late := max(max(w.outage, e.host.cut)-w.now, 0)
-		w.after(time.Duration(late)+w.upTo(1200*time.Millisecond), func() { e.hear(ledger.Open, true) })
+// crash kills a server, which comes back from its file. The end of its log is lost, unless the disk has it and is no backup.
+func (s *server) crash(tail, down time.Duration, backup bool) {
+	w, kept := s.w, len(s.log)
+	w.moved = w.now
+	if !s.synced || backup {
+		kept -= len(s.since(tail))
 	}
+	if backup {
+		w.backups++
+		w.calmUntil = max(w.calmUntil, w.now+int64(down)) // an edge that can prove it must live on
+	}
+	w.check.ledgerNow()
+	if backup || w.fates.store >= replica { // the last copy of the scripts that were waited for
+		w.check.undone(s.log[kept:])
+	}
+	s.up, s.followers = false, nil
+	w.tell("Redis %d dies for %v, and loses %d scripts, backup %v", s.id, down, len(s.log)-kept, backup)
+	w.after(down, func() {
+		w.moves++
+		if backup && !w.witnessed(s.log[kept:]) { // the edge that could have proved it has died meanwhile
+			kept = len(s.log)
+		}
+		s.setClock()
+		s.begin(slices.Clone(s.log[:kept]))
+		s.starts()
+		s.up = true
+		if backup {
+			w.calm()
+		}
+		w.history(s)
+		w.cutAgain(s)
+		w.latePayers(s)
+	})
+}
+
+// since returns the entries of the last while.
+func (s *server) since(tail time.Duration) []*entry {
+	k := len(s.log)
+	for k > 0 && s.log[k-1].when > s.w.now-int64(tail) {
+		k--
+	}
+	return s.log[k:]
+}
+
+// setClock sets a machine's clock wrong at a start. In half of these cases it is corrected later.
+func (s *server) setClock() {
+	if !s.w.fates.jumps || s.w.healed || s.w.chance(0.5) {
+		return
+	}
+	was := s.skew
+	s.w.moves += 2
+	s.skew += int64(s.w.upTo(2*time.Hour) - time.Hour)
+	s.w.tell("its clock is set by %v", time.Duration(s.skew-was))
+	if s.w.chance(0.5) {
+		s.w.after(s.w.upTo(time.Second), func() {
+			s.skew = was
+			if s.w.healed { // from then on no clock may be behind
+				s.skew = max(was, 0)
+			}
+			s.w.tell("the clock of Redis %d is right again", s.id)
+		})
+	}
+}
+
+// allDie kills a primary and its replicas together. The primary comes back alone, with its file.
+func (w *world) allDie(tail, down time.Duration) {
+	s := w.primary
+	others := s.followers
+	w.tell("Redis %d dies with its %d replicas", s.id, len(others))
+	s.crash(tail, down, false)
+	for _, f := range others {
+		w.resync(f.s, down+w.upTo(3*time.Second))
+	}
+}
+
+// cutAgain kills a lone Redis once more, mostly at the end of its recovery. The Redis loses all of the time since but
+// its beginning, or only the end. It keeps its own clock, so the margin is needed only once.
+func (w *world) cutAgain(s *server) {
+	if !w.fates.cutsAgain || w.now < w.calmUntil || w.chance(0.3) {
+		return
+	}
+	from, d := w.now, w.fates.recovery()
+	if w.chance(0.5) { // an edge that comes late re-asserts after another one
+		w.someHost().cutOff(w.upTo(2 * time.Second))
+	}
+	if w.chance(0.6) {
+		w.after(time.Second, func() { w.cutAtTheEnd(s) })
+		return
+	}
+	w.after(w.upTo(d), func() { w.cut(s, time.Duration(w.now-from)-w.oneOf(600*time.Millisecond, d/2)) })
+}
+
+// cutAtTheEnd cuts the history just after the recovery. In the history that is left, the recovery is not quite over. An edge
+// that came late has re-asserted in the part that is lost.
+func (w *world) cutAtTheEnd(s *server) {
+	h := s.twin.Last()
+	d := time.Duration(h.Reopens-h.Now) * time.Microsecond
+	if h.Reopens == 0 || w.healed {
+		return
+	}
+	late := d - w.upTo(w.bounds.Step)
+	w.someHost().cutOff(late)
+	w.after(max(d, late+w.upTo(w.bounds.Step)), func() { w.cut(s, w.upTo(w.bounds.Step)) })
+}
+
+// cut is a crash that loses so much.
+func (w *world) cut(s *server, tail time.Duration) {
+	if w.healed || w.now < w.calmUntil || !s.up || s != w.primary {
+		return
+	}
+	s.crash(max(tail, 0), w.oneOf(300*time.Millisecond, 4*time.Second), false)
+}
+
+// calm is needed after a backup: each living edge wakes and soon reaches the store, to say in time that it acted on more.
+func (w *world) calm() {
+	w.outage = 0
+	w.calmUntil = w.now + int64(w.bounds.Proof+time.Second)
+	for _, h := range w.hosts {
+		h.cut = 0
+		if !w.chance(0.5) { // the others come at once; a look, and a call that fails before, take time besides
+			h.cut = w.now + int64(w.upTo(2500*time.Millisecond))
+		}
+		h.edge.resume()
+	}
+}
+
+// undone makes the answers of lost scripts no longer durable: an older file was put back, or every copy of them died.
+func (c *checks) undone(lost []*entry) {
+	for _, e := range lost {
+		e.undone = true
+	}
+	for _, p := range c.order {
+		p.keptFor = p.keptFor && !p.kept.undone
+		p.paidFor = p.paidFor && !p.paid.undone
+	}
+}
+
+// lasts says whether an answer survives its server, by I5.
+func (a answer) lasts() bool { return a.durable && !a.entry.undone }
+
+// witnessed says whether a living edge has acted on one of these scripts. Then it can prove that they are lost.
+func (w *world) witnessed(lost []*entry) bool {
+	return slices.ContainsFunc(lost, func(lost *entry) bool {
+		actor := scriptOf(lost.call).actor
+		alive := func(e *edge) bool { return e.name == actor && !e.gone && !e.ending }
+		return lost.heard && slices.ContainsFunc(w.edges, alive)
+	})
 }

@@ -11,7 +11,7 @@ import (
 func bare(s store) *world {
 	w := newWorld(1, "", false)
 	w.fates.store, w.fates.crashes = s, false
-	w.servers, w.hosts, w.edges, w.agenda = nil, nil, nil, agenda{}
+	w.servers, w.hosts, w.edges, w.agenda = nil, nil, nil, nil
 	w.openStore()
 	return w
 }

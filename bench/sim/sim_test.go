@@ -61,17 +61,17 @@ func TestWorkersDecideNothing(t *testing.T) {
 // Each fault that was found from outside has a mutant that brings it back.
 func TestEveryFaultHasAMutant(t *testing.T) {
 	all, names := "", map[ledger.Mutant]bool{}
-	for _, m := range Mutations() {
-		all += m.What
-		names[m.Name] = true
+	for _, m := range mutations {
+		all += m.what
+		names[m.name] = true
 	}
 	for _, row := range strings.Fields("P1 P2 P3 P4 P5 P6 P7 P8 P9 P10 P17 S1 S2 S3") {
 		if strings.Count(all, "("+row+")") != 1 {
 			t.Errorf("%s has no mutant of its own", row)
 		}
 	}
-	if n := len(names); n < 60 || n < len(Mutations()) {
-		t.Errorf("%d mutants have %d names", len(Mutations()), n)
+	if n := len(names); n < 60 || n < len(mutations) {
+		t.Errorf("%d mutants have %d names", len(mutations), n)
 	}
 }
 

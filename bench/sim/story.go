@@ -7,33 +7,23 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// line is a line of the story. Only a world that a person will read about has lines.
-type line struct {
-	at   int64
-	text string
-}
-
-// tell adds a line. Frequent callers ask w.telling first, because arguments cost more than the question.
+// tell adds a line to the story. Only a world that a person will read about has lines.
 func (w *world) tell(format string, args ...any) {
-	if !w.telling {
-		return
+	if w.telling {
+		w.story = append(w.story, fmt.Sprintf("%10.4f %s\n", float64(w.now-start)/1e9, say(format, args)))
 	}
-	for k, arg := range args {
-		args[k] = brief(arg)
-	}
-	w.story = append(w.story, line{w.now, fmt.Sprintf(format, args...)})
 }
 
-// read returns the story's first line and its end.
-func (w *world) read(most int) string {
-	var s strings.Builder
-	from := max(0, len(w.story)-most)
-	for i, l := range w.story {
-		if i == 0 || i >= from {
-			fmt.Fprintf(&s, "%10.4f %s\n", float64(l.at-start)/1e9, l.text)
-		}
+func say(format string, args []any) string {
+	for i, arg := range args {
+		args[i] = brief(arg)
 	}
-	return s.String()
+	return fmt.Sprintf(format, args...)
+}
+
+// read returns the story's first line, which tells the fates, and its end.
+func (w *world) read(most int) string {
+	return w.story[0] + strings.Join(w.story[max(1, len(w.story)-most):], "")
 }
 
 // brief returns a call or its answer in few words.
@@ -102,4 +92,32 @@ func briefHead(h ledger.Head) string {
 		s += fmt.Sprintf(", grants nothing until %d", h.Reopens)
 	}
 	return s + "]"
+}
+
+// kind is the kind of an event of the trace.
+type kind uint64
+
+// The kinds of events.
+const (
+	ran     kind = iota + 1 // a script
+	won                     // a buyer was told
+	verdict                 // an edge changed its verdict
+	died                    // an edge
+	began                   // an edge
+	paused                  // an edge
+	reigns                  // a server
+	learned                 // a buyer with a token
+)
+
+const (
+	fnvBasis = uint64(14695981039346656037)
+	fnvPrime = uint64(1099511628211)
+)
+
+// trace folds an event into the world's hash. It is FNV-1a over words, each folded first so that high bits count.
+func (w *world) trace(k kind, a, b, c, d uint64) {
+	for _, word := range [...]uint64{uint64(w.now), uint64(k), a, b, c, d} {
+		word ^= word >> 32
+		w.Hash = (w.Hash ^ word) * fnvPrime
+	}
 }

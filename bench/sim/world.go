@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
@@ -25,7 +26,7 @@ type world struct {
 	bounds ledger.Bounds // the edges'
 	ledger ledger.Bounds // the scripts'; the same, but for mutants
 	now    int64         // true time, nanoseconds
-	agenda agenda
+	agenda []happening   // the next is the last
 
 	servers  []*server
 	primary  *server // the newest; an older one may still think that it is the primary
@@ -40,10 +41,10 @@ type world struct {
 
 	outage    int64 // nothing gets through until then
 	healed    bool
-	noBuyers  bool // nobody buys any more
-	quiet     quietPeriod
-	moved     int64 // when the store's clock last jumped, or another server took over
-	moves     int64 // how often that happened
+	noBuyers  bool    // nobody buys any more
+	given     []given // in a lull
+	moved     int64   // when the store's clock last jumped, or another server took over
+	moves     int64   // how often that happened
 	backups   int
 	calmUntil int64 // there are no faults before, so that living edges can prove in time that they have acted on more
 	fresh     int64 // when units were last added, taken back, or lost with history
@@ -55,13 +56,13 @@ type world struct {
 	happened int
 	edited   *entry // the script by which the operator had the sale close earlier
 	telling  bool
-	story    []line
+	story    []string
 }
 
 // violation is the value with which a check panics.
 type violation string
 
-func (w *world) fail(format string, args ...any) { panic(violation(fmt.Sprintf(format, args...))) }
+func (w *world) fail(format string, args ...any) { panic(violation(say(format, args))) }
 
 func (w *world) lacks(m ledger.Mutant) bool { return w.bounds.Lacks(m) }
 
@@ -74,22 +75,14 @@ func (w *world) oneOf(ds ...time.Duration) time.Duration { return w.upTo(ds[w.rn
 
 func newWorld(seed uint64, mutant ledger.Mutant, telling bool) *world {
 	r := rand.New(rand.NewPCG(seed, 1))
-	w := &world{World: World{Seed: seed, Hash: fnvBasis}, rng: r, fates: drawFates(r), now: start, telling: telling,
-		batches: map[string]uint64{}}
-	w.fates.rare = drawRare(seed, &w.fates)
-	w.fates.watch(seed)
-	w.fates.plot = drawPlot(seed, &w.fates)
-	w.fates.drawWindow(seed)
-	w.fates.gathers(seed)
-	w.fates.payments(seed)
-	w.drawQuiet()
+	w := &world{World: World{Seed: seed, Hash: fnvBasis}, rng: r, fates: drawFates(seed, r), bounds: ledger.DefaultBounds(),
+		now: start, telling: telling, batches: map[string]uint64{}}
 	w.Total = w.fates.total
-	w.bounds = ledger.DefaultBounds()
 	w.bounds.Cover, w.bounds.Lease, w.bounds.Mutant = w.fates.cover, w.fates.term, mutant
 	w.tighten()
 	w.ledger = w.bounds
 	w.mutate()
-	w.check = newChecks(w)
+	w.check = checks{world: w, owner: map[uint32]*promise{}, known: map[claimID]*promise{}}
 	w.tell("%v", w.fates)
 	w.openStore()
 	for n := range w.fates.hosts {
@@ -135,7 +128,9 @@ func (w *world) run() {
 		for _, e := range w.edges {
 			e.stop()
 		}
-		w.mustEnd("the edges stop", 0, func(h ledger.Head) bool { return h.Leased+h.Limbo == 0 && w.allStopped() })
+		w.mustEnd("the edges stop", 0, func(h ledger.Head) bool {
+			return h.Leased+h.Limbo == 0 && !slices.ContainsFunc(w.edges, func(e *edge) bool { return !e.gone })
+		})
 	default:
 		w.mustLast("everything is sold", 3*time.Second,
 			func(h ledger.Head) bool { return h.Owned() == h.Total && h.Reopens == 0 && w.primary.up })
@@ -144,8 +139,21 @@ func (w *world) run() {
 	w.check.end()
 }
 
-func (w *world) allStopped() bool {
-	return !slices.ContainsFunc(w.edges, func(e *edge) bool { return !e.gone })
+// tighten makes the ledger's bounds so small in some worlds that few ranges count as many. It draws no random number.
+func (w *world) tighten() {
+	if w.fates.most > 1 || w.Seed%4 == 0 {
+		w.bounds.Ranges = []int{1, 2, 3, 64}[w.Seed/4%4]
+		w.bounds.Frees = []int{1, 2, 128}[w.Seed/16%3]
+		w.bounds.Held = []int{4, 8, 128}[w.Seed/48%3]
+	}
+}
+
+// atTheEnd waits until a closed sale is at rest.
+func (w *world) atTheEnd() {
+	w.rightClocks()
+	w.until(w.now+max(w.closesAt()-w.primary.raw(), 0)*1000+int64(time.Millisecond), nil)
+	w.mustEnd("the sale is closed, and nothing is on an edge", idleAfter, func(h ledger.Head) bool { return h.Leased+h.Limbo == 0 })
+	w.until(w.now+int64(5*time.Second+w.longestNap()), nil)
 }
 
 // mustEnd waits for a state of the ledger. It waits for as long as a dead edge's last call takes to arrive, its lease to end,
@@ -158,10 +166,123 @@ func (w *world) mustEnd(what string, more time.Duration, done func(ledger.Head) 
 	if w.Histories > 0 {
 		more += max(w.fates.term+w.bounds.Margin, w.bounds.Proof) + hold
 	}
-	bound := more + w.collecting() + longestStuck + w.fates.term + 2*w.bounds.Margin + hold + 4*time.Second
+	if w.fates.window > 0 { // winners collect
+		more += w.fates.window + 2*hold + w.bounds.Proof
+	}
+	bound := more + longestStuck + w.fates.term + 2*w.bounds.Margin + hold + 4*time.Second
 	from := w.now
 	if !w.until(w.now+int64(bound), func() bool { return done(w.primary.twin.Last()) }) {
-		w.fail("%s: not within %v: %v", what, bound, brief(w.primary.twin.Last()))
+		w.fail("%s: not within %v: %v", what, bound, w.primary.twin.Last())
 	}
 	w.tell("%s, after %v", what, time.Duration(w.now-from))
+}
+
+// mustLast waits until something is so and stays so. By then every edge must know it, and no edge may ask for units that do
+// not exist. A token that is shown late restarts the wait.
+func (w *world) mustLast(what string, d time.Duration, so func(ledger.Head) bool) {
+	if w.fates.sleepy > 0 {
+		d += w.longestNap()
+	}
+	const most = 40 // times: a buyer with a token may cancel until its hold is over
+	for range most {
+		queue := time.Duration(0)
+		if h := w.primary.twin.Last(); w.fates.sparse { // how long its buyers take for the rest, at one edge
+			queue = time.Duration(h.Total-min(h.Total, h.Owned())) * 300 * time.Millisecond
+		}
+		w.mustEnd(what, queue, so)
+		if !w.until(w.now+int64(d), func() bool { return !so(w.primary.twin.Last()) }) && w.mustRest() {
+			return
+		}
+		w.tell("%s, but not for long", what)
+	}
+	w.fail("%s, and then it is not, %d times over", what, most)
+}
+
+// mustRest checks that Keepers without work look only now and then. It returns whether the state lasted.
+func (w *world) mustRest() bool {
+	before, d := w.calls, 2*time.Second
+	h := w.primary.twin.Last()
+	w.until(w.now+int64(d), nil)
+	if w.primary.twin.Last().Gen != h.Gen { // somebody has cancelled meanwhile
+		return false
+	}
+	if !h.Final() {
+		return true
+	}
+	looks, asks := w.calls.renew-before.renew, w.calls.lease+w.calls.giveBack-before.lease-before.giveBack
+	if n := len(w.hosts); looks > 5*n || asks > 2*n {
+		w.fail("all is sold, and in %v %d edges look %d times, and lease or give back %d times", d, n, looks, asks)
+	}
+	return true
+}
+
+// calls counts the Keepers' calls that reach the store.
+type calls struct{ lease, renew, giveBack int }
+
+func (c *calls) note(call any) {
+	switch call.(type) {
+	case ledger.LeaseRequest:
+		c.lease++
+	case ledger.RenewRequest:
+		c.renew++
+	case ledger.GiveBackRequest:
+		c.giveBack++
+	}
+}
+
+// bounded checks that units do not go round for ever: an edge looks and asks a few times a second and for each sold unit.
+func (c calls) bounded(w *world) {
+	n := len(w.hosts)
+	steady := n * (int(time.Duration(w.now-start)/time.Second) + 10)
+	sold := int(w.Sold)
+	looks := 2*steady + 8*sold
+	if w.fates.window > 0 { // an edge looks more often for a draw that is due, which a recovery may delay
+		looks += 10 * steady
+	}
+	if c.renew > looks {
+		w.fail("%d looks of %d edges, which sold %d units: more than %d", c.renew, n, sold, looks)
+	}
+	if asks := 3*steady + 4*sold; c.lease+c.giveBack > asks {
+		w.fail("%d leases and %d give-backs of %d edges, which sold %d units: more than %d", c.lease, c.giveBack, n, sold, asks)
+	}
+}
+
+// happening is something that will be done at a time.
+type happening struct {
+	at int64
+	do func()
+}
+
+// after plans something for later. Of two at the same time, the one planned first is done first.
+func (w *world) after(d time.Duration, do func()) {
+	at := w.now + int64(max(d, 0))
+	i, _ := slices.BinarySearchFunc(w.agenda, at, func(h happening, at int64) int { return cmp.Compare(at, h.at) })
+	w.agenda = slices.Insert(w.agenda, i, happening{at, do})
+}
+
+// again does something at random times, until it returns true.
+func (w *world) again(least, more time.Duration, do func() (over bool)) {
+	w.after(least+w.upTo(more), func() {
+		if !do() {
+			w.again(least, more, do)
+		}
+	})
+}
+
+// until does everything that is due before a time, or until done is true.
+func (w *world) until(end int64, done func() bool) bool {
+	for last := len(w.agenda) - 1; last >= 0 && w.agenda[last].at <= end; last = len(w.agenda) - 1 {
+		next := w.agenda[last]
+		w.agenda = w.agenda[:last]
+		w.now = next.at
+		next.do()
+		if w.happened++; w.happened > 4_000_000 {
+			w.fail("too much happens: %d steps of the Keepers", w.Steps)
+		}
+		if done != nil && done() {
+			return true
+		}
+	}
+	w.now = max(w.now, end)
+	return done != nil && done()
 }
