@@ -222,6 +222,18 @@ func (w *world) mend() {
 	w.order(ledger.ChangeRequest{To: "open"})
 	w.spread(true)
 	w.visit()
+	if w.primary.forgot {
+		w.reopen()
+	}
+}
+
+// reopen has the operator say that all replicas are here, once they are: the primary waits for itself (I5).
+func (w *world) reopen() {
+	if s := w.primary; len(s.online()) < w.fates.store.replicas() {
+		w.after(time.Second, w.reopen)
+	} else if s.up {
+		_, _, _ = s.execute(ledger.ReopenRequest{Era: s.era, Lineup: s.lineup()})
+	}
 }
 
 func (w *world) visit() {

@@ -137,7 +137,7 @@ func (w *world) failOver(split time.Duration) {
 	old.came = old.joins()
 	old.followers, old.up = nil, split > 0
 	w.primary, s.up, s.followers = s, true, nil
-	s.fed, s.followed = memory.WasFed, old.era
+	s.fed, s.followed, s.promoted = memory.WasFed, old.era, int(has)
 	w.moves++
 	s.begin(slices.Clone(old.log[:has]))
 	for _, f := range others {

@@ -22,6 +22,8 @@ type server struct {
 	fed      memory.Fed // whether data has come to this process from a master
 	followed uint64     // the era that it followed when it was promoted; 0: none
 	era      uint64
+	promoted int   // scripts that it had at its promotion
+	forgot   bool  // its file is from before that, and has the server itself among the replicas
 	skew     int64 // its clock, ahead of true time
 	fences   map[uint64]bool
 	highest  uint64 // fence
@@ -197,6 +199,7 @@ func (s *server) crash(tail, down time.Duration, backup bool) {
 			kept = len(s.log)
 		}
 		s.setClock()
+		s.forgot = s.promoted > 0 && kept <= s.promoted
 		s.begin(slices.Clone(s.log[:kept]))
 		s.starts()
 		s.up = true
