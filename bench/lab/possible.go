@@ -60,7 +60,7 @@ func programs() error {
 			missing = append(missing, name)
 		}
 	}
-	_, err := rig.FindNginx()
+	_, err := bench.Tool("nginx")
 	if err != nil {
 		missing = append(missing, "nginx")
 	}
