@@ -16,10 +16,7 @@ import (
 	"spike/bench"
 )
 
-const (
-	readyLimit = time.Minute      // of a server that says nothing else
-	stopGrace  = 15 * time.Second // a server may take so long to stop by itself
-)
+const readyLimit = time.Minute // of a server that says nothing else
 
 // Spec says what to start.
 type Spec struct {
@@ -182,10 +179,11 @@ func (p *Process) Stop() error {
 	if p == nil || p.life == nil {
 		return nil
 	}
+	const grace = 15 * time.Second // to stop by itself
 	_ = p.life.cmd.Process.Signal(cmp.Or(p.Ask, syscall.SIGTERM))
 	select {
 	case <-p.life.done:
-	case <-time.After(stopGrace):
+	case <-time.After(grace):
 		p.End()
 	}
 	return p.life.err

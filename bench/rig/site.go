@@ -263,17 +263,12 @@ func addCPU(sum *time.Duration, p *Process) error {
 	return err
 }
 
-// Work after the last answer is part of the cost. The site gets settlePause, and up to settleLimit while its sold count grows.
-const (
-	settlePause = 300 * time.Millisecond
-	settleLimit = 5 * time.Second
-)
-
-// SettledCosts is Costs after that.
+// SettledCosts is Costs with the work after the last answer. The site gets a pause, and up to limit while its sold count grows.
 func (s *Site) SettledCosts(ctx context.Context) (now Costs, err error) {
-	deadline := time.Now().Add(settleLimit)
+	const pause, limit = 300 * time.Millisecond, 5 * time.Second
+	deadline := time.Now().Add(limit)
 	for sold := int64(-1); ; sold = now.Sold {
-		if !bench.Sleep(ctx, settlePause) {
+		if !bench.Sleep(ctx, pause) {
 			return now, ctx.Err()
 		}
 		if now, err = s.Costs(ctx); err != nil || s.Redis == nil || now.Sold == sold || time.Now().After(deadline) {
