@@ -313,14 +313,14 @@ func start(t *testing.T, topology Topology, edit change) string {
 	if err := Render(&conf, topology); err != nil {
 		t.Fatal(err)
 	}
-	rigtest.StartNginxBy(t, rigtest.NginxOptions{Addr: topology.Listen, Conf: edit(conf.String()), User: asNobody()})
+	rigtest.StartNginx(t, rigtest.NginxOptions{Addr: topology.Listen, Conf: edit(conf.String()), User: asNobody()})
 	return "http://" + topology.Listen
 }
 
 // nginxCommand prepares nginx in dir. If the test is root, nginx runs as nobody.
 func nginxCommand(t *testing.T, dir string, args ...string) *exec.Cmd {
 	t.Helper()
-	path, err := rigtest.FindNginx()
+	path, err := rigtest.Tool("nginx")
 	if err != nil {
 		t.Fatal(err)
 	}

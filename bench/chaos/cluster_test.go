@@ -3,7 +3,9 @@
 package chaos
 
 import (
+	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -23,12 +25,15 @@ type Cluster struct {
 func NewCluster(t testing.TB, dir string, replicas int) *Cluster {
 	t.Helper()
 	c := &Cluster{t: t, replicas: replicas}
-	var nodes []*rig.Redis
+	line := []string{"--cluster", "create"}
 	for i := range 3 * (1 + replicas) {
 		n := NewNode(t, dir, fmt.Sprintf("node%d", i+1), append(rigtest.ClusterArgs(t, notice), durable...)...)
-		c.Nodes, nodes = append(c.Nodes, n), append(nodes, n.Redis)
+		c.Nodes, line = append(c.Nodes, n), append(line, n.Addr)
 	}
-	rigtest.MakeCluster(t, replicas, nodes...)
+	line = append(line, "--cluster-replicas", strconv.Itoa(replicas), "--cluster-yes")
+	if _, err := rig.Run(context.Background(), "", "redis-cli", line...); err != nil {
+		t.Fatal(err)
+	}
 	within(t, 30*time.Second, "the cluster is whole", c.whole)
 	return c
 }

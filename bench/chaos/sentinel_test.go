@@ -4,7 +4,10 @@ package chaos
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -66,18 +69,40 @@ func NewWatched(t testing.TB, dir string, sentinels int) *Replicated {
 
 var login = rueidis.ClientOption{Username: edgeUser, Password: password}
 
-// newSentinel starts a Sentinel. Two of them must agree that a primary is down.
+// newSentinel starts a Sentinel, which keeps its knowledge in its configuration file. Two of them must agree that a primary is
+// down.
 func newSentinel(t testing.TB, dir, name string, primary *rig.Redis) *Node {
 	t.Helper()
-	s, err := rig.NewSentinel(rig.RedisOptions{Name: name, Dir: dir, Of: primary}, masterName, 2,
-		"sentinel auth-user NAME "+peerUser, "sentinel auth-pass NAME "+password,
-		fmt.Sprintf("sentinel down-after-milliseconds NAME %d", notice.Milliseconds()),
-		fmt.Sprintf("sentinel failover-timeout NAME %d", failOver.Milliseconds()))
+	s, err := rig.NewRedis(rig.RedisOptions{Name: name, Dir: dir})
 	if err != nil {
+		t.Fatal(err)
+	}
+	lines := []string{"bind 127.0.0.1", "port " + port(s.Addr), "dir " + s.Dir,
+		"sentinel monitor NAME 127.0.0.1 " + port(primary.Addr) + " 2",
+		"sentinel auth-user NAME " + peerUser, "sentinel auth-pass NAME " + password,
+		fmt.Sprintf("sentinel down-after-milliseconds NAME %d", notice.Milliseconds()),
+		fmt.Sprintf("sentinel failover-timeout NAME %d", failOver.Milliseconds()), ""}
+	file := filepath.Join(s.Dir, "sentinel.conf")
+	s.Args = []string{file, "--sentinel"}
+	text := strings.ReplaceAll(strings.Join(lines, "\n"), " NAME ", " "+masterName+" ")
+	if err = errors.Join(os.Mkdir(s.Dir, 0o755), os.WriteFile(file, []byte(text), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	rigtest.Start(t, s.Process)
 	return &Node{s, t}
+}
+
+func TestSentinelPromotes(t *testing.T) {
+	t.Parallel()
+	r := NewReplicated(t, t.TempDir())
+	old := r.Primary()
+	if old != r.Nodes[0] {
+		t.Fatal("another is the primary")
+	}
+	old.End()
+	if now := r.Promoted(old); !slices.Contains(r.Nodes[1:], now) {
+		t.Error("no replica is the primary")
+	}
 }
 
 // URL is the address for edges.

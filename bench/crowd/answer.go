@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -26,18 +27,12 @@ func (a Answer) Again() bool {
 
 // Code is the number under "code" in the body, which the article's format has.
 func (a Answer) Code() (code int, found bool) {
+	const mostDigits = 9
 	text := field(a.Body, codeField)
-	sign := 1
-	if len(text) > 0 && text[0] == '-' {
-		sign, text = -1, text[1:]
+	if code, err := strconv.Atoi(string(text)); err == nil && len(text) <= mostDigits {
+		return code, true
 	}
-	for _, c := range text {
-		if c < '0' || c > '9' || len(text) > 9 {
-			return 0, false
-		}
-		code = 10*code + int(c-'0')
-	}
-	return sign * code, len(text) > 0
+	return 0, false
 }
 
 // Reservation is what an answer says of a reservation: the fields that it has.
@@ -90,15 +85,101 @@ func field(body, name []byte) []byte {
 	_, rest, _ := bytes.Cut(body, name)
 	rest = bytes.TrimLeft(rest, " ")
 	if len(rest) > 0 && rest[0] == '"' {
-		text, _, _ := bytes.Cut(rest[1:], quote)
+		text, _, _ := bytes.Cut(rest[1:], rest[:1])
 		return text
 	}
-	for i, c := range rest {
-		if (c < '0' || c > '9') && c != '-' {
-			return rest[:i]
-		}
-	}
-	return rest
+	return rest[:len(rest)-len(bytes.TrimLeft(rest, "-0123456789"))]
 }
 
-var quote = []byte{'"'}
+// Word is the meaning of an answer, in whichever format it came.
+type Word uint8
+
+// The words. Unknown is for who has no answer.
+const (
+	Unknown   Word = iota
+	Won            // of a buy
+	SoldOut        // for good
+	NoneNow        // for now: with Retry-After
+	Undecided      // 503 with Retry-After
+	Pending        // the state of a token
+	Confirmed
+	Cancelled
+	Expired
+	NoSuch    // 404: the token is not known, or the sale
+	Odd       // an answer that no right request gets
+	Refused   // 408: the edge had not read the request, and did nothing
+	OverLimit // of a known buyer's buy
+	TooMuch   // more units than one buyer may ever have
+	Unopened
+	Closed
+	Paused
+	Entered // into a draw: the buyer waits for its lot
+	TooMany // requests
+	Refunded
+	Lost // of a ticket
+	words
+)
+
+func (w Word) String() string {
+	return [...]string{"unknown", "won", "sold out", "none now", "undecided", "pending", "confirmed", "cancelled", "expired",
+		"no such", "odd", "refused", "over the limit", "too much", "not open yet", "closed", "paused", "entered", "too many",
+		"refunded", "lost"}[w]
+}
+
+// saying is a status and the value of a field.
+type saying struct {
+	status int
+	value  string
+}
+
+// codes are the words by "code": the article's numbers, then v1's names.
+var codes = map[saying]Word{
+	{200, "1"}: Won, {200, "-1"}: SoldOut, {200, "-2"}: Unopened, {200, "-3"}: Closed, {200, "-4"}: OverLimit,
+	{503, "-5"}: Undecided, {200, "-6"}: Entered, {429, "-7"}: TooMany, {200, "-8"}: TooMuch, {200, "-9"}: Paused,
+	{410, "sold_out"}: SoldOut, {409, "none_now"}: NoneNow, {425, "not_open"}: Unopened, {410, "closed"}: Closed,
+	{429, "over_limit"}: OverLimit, {429, "too_many_requests"}: TooMany, {429, "too_many_connections"}: TooMany,
+	{422, "n_over_limit"}: TooMuch, {409, "paused"}: Paused,
+	{404, "no_such_sale"}: NoSuch, {404, "no_such_reservation"}: NoSuch,
+	{409, "already_confirmed"}: Confirmed, {409, "already_cancelled"}: Cancelled, {409, "already_expired"}: Expired,
+	{409, "already_refunded"}: Refunded,
+}
+
+// states are the words by "state", for answers without a code. A new reservation is a win.
+var states = map[saying]Word{
+	{201, "pending"}: Won, {202, "waiting"}: Entered, {200, "pending"}: Pending, {200, "confirmed"}: Confirmed,
+	{200, "cancelled"}: Cancelled, {200, "expired"}: Expired, {200, "refunded"}: Refunded, {200, "lost"}: Lost,
+}
+
+// Word is the meaning of the answer. It looks only at the fields that it needs: whether a win has a serial and a token, [Wins]
+// checks.
+func (a Answer) Word() Word {
+	switch {
+	case a.Status == 408:
+		return Refused
+	case a.Status == 503 && a.Again():
+		return Undecided
+	case a.Status == 503:
+		return Odd
+	}
+	word, known := codes[saying{a.Status, string(field(a.Body, codeField))}]
+	if !known {
+		word, known = states[saying{a.Status, string(field(a.Body, stateField))}]
+	}
+	switch {
+	case !known:
+		return Odd
+	case word == SoldOut && a.Again():
+		return NoneNow
+	}
+	return word
+}
+
+// Meaning is the word of a code of the article's format.
+func Meaning(code int) Word {
+	for _, status := range []int{200, 429, 503} {
+		if word, known := codes[saying{status, strconv.Itoa(code)}]; known {
+			return word
+		}
+	}
+	return Odd
+}

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"sync"
 	"syscall"
 	"time"
 
@@ -18,27 +17,34 @@ import (
 // ErrUnsent means that there was no connection: the listener never saw the request.
 var ErrUnsent = errors.New("nothing was sent")
 
-// maxBodyBytes is the most that an answer's body may have.
-const maxBodyBytes = 1 << 20
+// Dial opens a connection, as [net.Dialer.DialContext] does.
+type Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+
+// From dials from one of this machine's addresses. The zero address is the one that the machine chooses.
+func From(ip netip.Addr) Dial {
+	var d net.Dialer
+	if ip.IsValid() {
+		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(ip, 0))
+	}
+	return d.DialContext
+}
 
 // Conn is one buyer's kept-alive connection. The first request opens it. After it breaks, the next request opens it again. Only
 // Close may be called beside another call.
 type Conn struct {
 	ctx     context.Context
+	cancel  func()
 	addr    string
 	timeout time.Duration
 	dial    Dial
-	opened  int64       // how often it was opened
-	forget  func() bool // that the end of ctx cuts it off
+	opened  int64 // how often it was opened
 
 	request  fasthttp.Request
 	response fasthttp.Response
+	net      net.Conn    // nil: it is not open
+	forget   func() bool // that the end of ctx closes it
 	in       *bufio.Reader
 	out      *bufio.Writer
-
-	mu   sync.Mutex // guards the two below against Close
-	net  net.Conn
-	over bool
 }
 
 // NewConn returns a connection to HOST:PORT that is not open yet. It ends with ctx, and an exchange on the way is cut off then.
@@ -47,11 +53,13 @@ func NewConn(ctx context.Context, addr string, timeout time.Duration, dial Dial)
 	if dial == nil {
 		dial = From(netip.Addr{})
 	}
-	c := &Conn{ctx: ctx, addr: addr, timeout: timeout, dial: dial,
+	ctx, cancel := context.WithCancel(ctx)
+	return &Conn{ctx: ctx, cancel: cancel, addr: addr, timeout: timeout, dial: dial,
 		in: bufio.NewReaderSize(nil, 4096), out: bufio.NewWriterSize(nil, 4096)}
-	c.forget = context.AfterFunc(ctx, c.cut)
-	return c
 }
+
+// Close ends the connection for good.
+func (c *Conn) Close() { c.cancel() }
 
 // Ask makes one exchange. The header is names and values by turns. Its error wraps [ErrUnsent] if nothing was sent.
 func (c *Conn) Ask(method, path string, header ...string) (Answer, error) {
@@ -72,7 +80,9 @@ func (c *Conn) send() (a Answer, err error) {
 	}
 	err = c.exchange(a.Sent.Add(c.timeout))
 	if err != nil || c.response.ConnectionClose() {
-		c.hangUp()
+		c.forget()
+		_ = c.net.Close()
+		c.net = nil
 	}
 	a.Took = time.Since(a.Sent)
 	a.Status, a.Header, a.Body = c.response.StatusCode(), &c.response.Header, c.response.Body()
@@ -81,6 +91,7 @@ func (c *Conn) send() (a Answer, err error) {
 
 // exchange writes the request and reads the whole answer.
 func (c *Conn) exchange(deadline time.Time) error {
+	const maxBodyBytes = 1 << 20
 	if err := c.net.SetDeadline(deadline); err != nil {
 		return err
 	}
@@ -95,7 +106,7 @@ func (c *Conn) exchange(deadline time.Time) error {
 
 func (c *Conn) open() error {
 	if c.net != nil {
-		return nil
+		return c.ctx.Err()
 	}
 	ctx, cancel := context.WithTimeout(c.ctx, c.timeout)
 	defer cancel()
@@ -103,49 +114,19 @@ func (c *Conn) open() error {
 	if err != nil {
 		return err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.over {
-		_ = opened.Close()
-		return net.ErrClosed
-	}
-	c.net = opened
+	c.net, c.forget = opened, context.AfterFunc(c.ctx, func() { _ = opened.Close() })
 	c.in.Reset(opened)
 	c.out.Reset(opened)
 	c.opened++
 	return nil
 }
 
-func (c *Conn) hangUp() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	_ = c.net.Close()
-	c.net = nil
-}
-
-// Close ends the connection for good.
-func (c *Conn) Close() {
-	c.forget()
-	c.cut()
-}
-
-func (c *Conn) cut() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.over = true
-	if c.net != nil {
-		_ = c.net.Close() // send sees the error and clears the field
-	}
-}
-
-const cancelled = "cancelled" // cut off by the end of ctx
-
 // kindOf names a transport error for people.
 func kindOf(ctx context.Context, err error) string {
 	var netErr net.Error
 	switch {
 	case ctx.Err() != nil:
-		return cancelled
+		return "cancelled"
 	case errors.Is(err, ErrUnsent):
 		return "connect"
 	case errors.Is(err, fasthttp.ErrTimeout), errors.As(err, &netErr) && netErr.Timeout():

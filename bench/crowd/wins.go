@@ -23,7 +23,7 @@ type Wins struct {
 	twice    []uint64 // won while an earlier winner still had it
 	noSerial int
 	noToken  int
-	odd      map[int]*odd // by status
+	odd      map[int]odd // by status
 }
 
 // odd is answers that are none of the contract's.
@@ -43,12 +43,16 @@ func (w *Wins) Note(a Answer) (word Word, nth int) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.heard[word]++
-	if word == Won {
-		w.win(won, time.Now())
+	if w.until == nil {
+		w.until, w.units, w.odd = map[uint64]int64{}, map[uint64]Reservation{}, map[int]odd{}
 	}
-	if word == Odd {
-		w.keepOdd(a)
+	w.heard[word]++
+	switch word {
+	case Won:
+		w.win(won, time.Now())
+	case Odd:
+		w.odd[a.Status] = odd{w.odd[a.Status].n + 1, cut(a.Body, 60)}
+	default:
 	}
 	return word, w.heard[word]
 }
@@ -64,9 +68,6 @@ func (w *Wins) win(won Reservation, now time.Time) {
 		w.noSerial++
 		return
 	}
-	if w.until == nil {
-		w.until, w.units = map[uint64]int64{}, map[uint64]Reservation{}
-	}
 	until := int64(0)
 	if !won.ExpiresAt.IsZero() {
 		until = won.ExpiresAt.UnixNano()
@@ -80,17 +81,6 @@ func (w *Wins) win(won Reservation, now time.Time) {
 			w.units[serial] = won
 		}
 	}
-}
-
-func (w *Wins) keepOdd(a Answer) {
-	if w.odd == nil {
-		w.odd = map[int]*odd{}
-	}
-	if w.odd[a.Status] == nil {
-		w.odd[a.Status] = &odd{}
-	}
-	w.odd[a.Status].n++
-	w.odd[a.Status].sample = cut(a.Body, 60)
 }
 
 // Count is how many answers had one of these words.
@@ -125,15 +115,8 @@ func (w *Wins) Units() map[uint64]Reservation {
 	return maps.Clone(w.units)
 }
 
-// Highest is the highest serial that was won.
-func (w *Wins) Highest() (top uint64) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for serial := range w.until {
-		top = max(top, serial)
-	}
-	return top
-}
+// Highest is the highest serial that was won; 0: none.
+func (w *Wins) Highest() uint64 { return slices.Max(append(w.Serials(), 0)) }
 
 // Twice are the serials that were won while somebody had them already, in order.
 func (w *Wins) Twice() []uint64 {
@@ -166,9 +149,7 @@ func (w *Wins) Wrong() (all []string) {
 	wrong(w.noSerial, "buyer", "won without a serial")
 	wrong(w.noToken, "buyer", "won without a token")
 	for _, status := range []int{200, 201} {
-		if o := w.odd[status]; o != nil {
-			wrong(o.n, "answer", "with status %d not in the words of the contract: %q", status, o.sample)
-		}
+		wrong(w.odd[status].n, "answer", "with status %d not in the words of the contract: %q", status, w.odd[status].sample)
 	}
 	return all
 }
@@ -177,8 +158,7 @@ func (w *Wins) Wrong() (all []string) {
 func some(serials []uint64) string {
 	const most = 5
 	sorted := slices.Compact(slices.Sorted(slices.Values(serials)))
-	text := strings.Trim(fmt.Sprint(sorted[:min(most, len(sorted))]), "[]")
-	text = strings.ReplaceAll(text, " ", ", ")
+	text := strings.Trim(strings.ReplaceAll(fmt.Sprint(sorted[:min(most, len(sorted))]), " ", ", "), "[]")
 	if len(sorted) > most {
 		text += ", ..."
 	}

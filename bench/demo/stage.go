@@ -69,7 +69,7 @@ func (s *stage) close() {
 // tools looks for the programs that the demo runs. Its error names all that are missing.
 func tools() error {
 	_, redis := bench.Tool("redis-server")
-	_, nginx := rig.FindNginx()
+	_, nginx := bench.Tool("nginx")
 	return errors.Join(redis, nginx)
 }
 

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -60,10 +59,8 @@ func possible(ctx context.Context, p plan) (kind string, err error) {
 func programs() error {
 	all := slices.Concat([]string{"ip", "nft", "redis-server", "nginx"}, frr)
 	missing := slices.DeleteFunc(all, func(name string) bool {
-		_, err := exec.LookPath(name)
-		if name == "nginx" {
-			_, err = rig.FindNginx()
-		} else if slices.Contains(frr, name) {
+		_, err := bench.Tool(name)
+		if slices.Contains(frr, name) {
 			_, err = frrPath(name)
 		}
 		return err == nil

@@ -1,8 +1,10 @@
 package measure
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -18,6 +20,35 @@ type Host struct {
 type Part struct {
 	Name     string
 	Subjects []string
+}
+
+// Turn is one load of one subject.
+type Turn struct {
+	Part    string `json:"part,omitempty"`
+	Subject string `json:"subject"`
+	Round   int    `json:"round"` // from 1
+}
+
+// String is for people.
+func (t Turn) String() string {
+	return strings.TrimSpace(fmt.Sprintf("%s %s, round %d", t.Part, t.Subject, t.Round))
+}
+
+// Turns returns the order in which a round loads n subjects. Rounds count from 1.
+type Turns func(n, round int) []int
+
+// ThereAndBack is 0 1 2 2 1 0, in each round.
+func ThereAndBack(n, _ int) []int { return append(Alternate(n, 1), Alternate(n, 2)...) }
+
+// Alternate is 0 1 2, and 2 1 0 in every second round. So no subject always comes first.
+func Alternate(n, round int) (order []int) {
+	for i := range n {
+		order = append(order, i)
+	}
+	if round%2 == 0 {
+		slices.Reverse(order)
+	}
+	return order
 }
 
 // Experiment loads subjects in turns.
@@ -37,11 +68,7 @@ func (e Experiment[S]) Run(ctx context.Context, h Host) (all Samples, err error)
 		turns += len(e.turns(p))
 	}
 	for _, p := range e.Parts {
-		if all, err = e.runPart(ctx, p, all, func(done int, t Turn) {
-			if h.OnStep != nil {
-				h.OnStep(done, turns, t.String())
-			}
-		}); err != nil {
+		if all, err = e.runPart(ctx, h, p, all, turns); err != nil {
 			return all, err
 		}
 	}
@@ -58,13 +85,8 @@ func (e Experiment[S]) turns(p Part) (all []Turn) {
 	return all
 }
 
-// String is for people.
-func (t Turn) String() string {
-	return strings.TrimSpace(fmt.Sprintf("%s %s, round %d", t.Part, t.Subject, t.Round))
-}
-
-// runPart appends the samples of a part.
-func (e Experiment[S]) runPart(ctx context.Context, p Part, all Samples, step func(int, Turn)) (Samples, error) {
+// runPart appends the samples of a part, which are some of all turns.
+func (e Experiment[S]) runPart(ctx context.Context, h Host, p Part, all Samples, turns int) (Samples, error) {
 	open := map[string]S{}
 	defer e.closeAll(open)
 	for _, subject := range p.Subjects {
@@ -75,12 +97,11 @@ func (e Experiment[S]) runPart(ctx context.Context, p Part, all Samples, step fu
 		open[subject] = s
 	}
 	for _, t := range e.turns(p) {
-		step(len(all), t)
-		s, err := e.Load(ctx, open[t.Subject], t)
-		if err == nil {
-			err = ctx.Err()
+		if h.OnStep != nil {
+			h.OnStep(len(all), turns, t.String())
 		}
-		if err != nil {
+		s, err := e.Load(ctx, open[t.Subject], t)
+		if err = cmp.Or(err, ctx.Err()); err != nil {
 			return all, fmt.Errorf("%v: %w", t, err)
 		}
 		s.Turn = t
@@ -91,12 +112,11 @@ func (e Experiment[S]) runPart(ctx context.Context, p Part, all Samples, step fu
 
 // closeAll closes subjects at once: an edge takes some seconds to end.
 func (e Experiment[S]) closeAll(open map[string]S) {
-	if e.Close == nil {
-		return
-	}
 	var closing sync.WaitGroup
 	for _, s := range open {
-		closing.Go(func() { e.Close(s) })
+		if e.Close != nil {
+			closing.Go(func() { e.Close(s) })
+		}
 	}
 	closing.Wait()
 }

@@ -32,14 +32,6 @@ type Sample struct {
 	Raw     any      `json:"raw,omitempty"`   // what the figures were made of
 }
 
-// figure is not a number if it is absent.
-func (s Sample) figure(name string) float64 {
-	if v, read := s.Figures[name]; read {
-		return v
-	}
-	return math.NaN()
-}
-
 // Samples are those of an experiment, in the order of their turns.
 type Samples []Sample
 
@@ -59,12 +51,14 @@ func (s Samples) Of(subject string) Samples {
 }
 
 // Parts returns the names of the parts, in the order of their first turns.
-func (s Samples) Parts() []string { return names(s, func(one Sample) string { return one.Part }) }
+func (s Samples) Parts() []string { return distinct(s, func(one Sample) string { return one.Part }) }
 
 // Subjects returns the names of the subjects, in the order of their first turns.
-func (s Samples) Subjects() []string { return names(s, func(one Sample) string { return one.Subject }) }
+func (s Samples) Subjects() []string {
+	return distinct(s, func(one Sample) string { return one.Subject })
+}
 
-func names(s Samples, of func(Sample) string) (all []string) {
+func distinct[K comparable](s Samples, of func(Sample) K) (all []K) {
 	for _, one := range s {
 		if !slices.Contains(all, of(one)) {
 			all = append(all, of(one))
@@ -73,10 +67,14 @@ func names(s Samples, of func(Sample) string) (all []string) {
 	return all
 }
 
-// values returns a figure of each sample.
+// values returns a figure of each sample. It is not a number where it is absent.
 func (s Samples) values(figure string) (all []float64) {
 	for _, one := range s {
-		all = append(all, one.figure(figure))
+		v, read := one.Figures[figure]
+		if !read {
+			v = math.NaN()
+		}
+		all = append(all, v)
 	}
 	return all
 }
@@ -98,20 +96,11 @@ func (s Samples) Sum(figure string) (sum float64) {
 // In a round A B B A it is (A1+A2)/(B1+B2).
 func (s Samples) Ratio(figure string, others Samples) Spread {
 	var ratios []float64
-	for _, round := range s.rounds() {
+	for _, round := range distinct(s, func(one Sample) int { return one.Round }) {
 		in := func(one Sample) bool { return one.Round == round }
 		ratios = append(ratios, mean(s.Where(in).values(figure))/mean(others.Where(in).values(figure)))
 	}
 	return Of(ratios...)
-}
-
-func (s Samples) rounds() (all []int) {
-	for _, one := range s {
-		if !slices.Contains(all, one.Round) {
-			all = append(all, one.Round)
-		}
-	}
-	return all
 }
 
 // Wrong returns what was not as it must be, with the subjects' names.

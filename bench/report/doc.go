@@ -3,6 +3,7 @@
 package report
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -43,23 +44,16 @@ func (d Doc) Save(dir string) (string, error) {
 		return "", fmt.Errorf("report: %w", err)
 	}
 	for extension, write := range files {
-		if err := save(filepath.Join(dir, d.Name+"."+extension), write); err != nil {
+		var text bytes.Buffer
+		err := write(&text)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, d.Name+"."+extension), text.Bytes(), 0o644)
+		}
+		if err != nil {
 			return "", fmt.Errorf("report: %w", err)
 		}
 	}
 	return filepath.Join(dir, d.Name+"."+pattern), nil
-}
-
-func save(file string, write func(io.Writer) error) error {
-	f, err := os.Create(file)
-	if err != nil {
-		return err
-	}
-	err = write(f)
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	return err
 }
 
 // JSON writes everything, raw samples included.

@@ -1,10 +1,12 @@
 package report
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -31,8 +33,8 @@ const unknown = "unknown"
 func ThisMachine(ctx context.Context) Machine {
 	return Machine{
 		CPU: cpuModel(), Cores: runtime.NumCPU(), OS: runtime.GOOS + "/" + runtime.GOARCH, Kernel: said(ctx, "uname", "-sr"),
-		Go: runtime.Version(), Commit: commit(), Command: command(os.Args),
-		Time: time.Now().UTC().Format(time.RFC3339),
+		Go: runtime.Version(), Commit: commit(), Time: time.Now().UTC().Format(time.RFC3339),
+		Command: strings.Join(append([]string{filepath.Base(os.Args[0])}, os.Args[1:]...), " "),
 	}
 }
 
@@ -41,35 +43,32 @@ func (m Machine) Line() string {
 	return strings.Join([]string{m.CPU, bench.Plural(m.Cores, "core"), m.Kernel, m.OS, m.Go}, ", ")
 }
 
+var modelName = regexp.MustCompile(`(?m)^model name\s*:\s*(.*\S)`)
+
 func cpuModel() string {
-	b, err := os.ReadFile("/proc/cpuinfo")
-	if err != nil {
-		return unknown
-	}
-	for line := range strings.Lines(string(b)) {
-		if name, value, found := strings.Cut(line, ":"); found && strings.TrimSpace(name) == "model name" {
-			return strings.TrimSpace(value)
-		}
+	text, _ := os.ReadFile("/proc/cpuinfo") // none: another system
+	if m := modelName.FindSubmatch(text); m != nil {
+		return string(m[1])
 	}
 	return unknown
 }
 
-// commit is the commit that this program was built from.
+// Commit is the commit that this program was built from, if its linker was told.
+var Commit string
+
+// commit is the linker's commit, else the one that Go has noted, which knows of changes.
 func commit() string {
-	revision, dirty := unknown, ""
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return unknown
-	}
-	for _, s := range info.Settings {
-		switch {
-		case s.Key == "vcs.revision":
-			revision = s.Value
-		case s.Key == "vcs.modified" && s.Value == "true":
-			dirty = " with changes"
+	noted := map[string]string{}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			noted[s.Key] = s.Value
 		}
 	}
-	return revision + dirty
+	name := cmp.Or(Commit, noted["vcs.revision"], unknown)
+	if noted["vcs.modified"] == "true" {
+		name += " with changes"
+	}
+	return name
 }
 
 // VersionOf is what a spike program says that it is.
@@ -84,8 +83,4 @@ func said(ctx context.Context, program string, args ...string) string {
 		return text
 	}
 	return unknown
-}
-
-func command(args []string) string {
-	return strings.Join(append([]string{filepath.Base(args[0])}, args[1:]...), " ")
 }

@@ -45,8 +45,7 @@ const (
 //go:embed picture.svg.tmpl
 var pictureText string
 
-var pictureTemplate = template.Must(template.New("picture").Funcs(template.FuncMap{"esc": template.HTMLEscapeString, "n": pixel}).
-	Parse(pictureText))
+var pictureTemplate = template.Must(template.New("picture").Funcs(template.FuncMap{"n": pixel}).Parse(pictureText))
 
 // pixel formats a coordinate with at most one decimal.
 func pixel(v float64) string { return strconv.FormatFloat(math.Round(v*10)/10, 'f', -1, 64) }

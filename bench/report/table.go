@@ -98,20 +98,18 @@ func (t Table) grid() [][]string {
 }
 
 func (c Column) cells(r Row) []string {
-	if c.Text != nil {
-		return []string{c.Text(r.Name)}
-	}
 	v := r.Values[c.Head]
-	cells := []string{Number(v, c.Digits)}
-	if v.N > 0 {
-		cells[0] += c.Unit
+	switch {
+	case c.Text != nil:
+		return []string{c.Text(r.Name)}
+	case v.N == 0 && c.Range:
+		return []string{"-", "-"}
+	case v.N == 0:
+		return []string{"-"}
+	case c.Range:
+		return []string{Number(v, c.Digits) + c.Unit, fmt.Sprintf("%.*f..%.*f", c.Digits, v.Min, c.Digits, v.Max)}
 	}
-	if c.Range && v.N > 0 {
-		return append(cells, fmt.Sprintf("%.*f..%.*f", c.Digits, v.Min, c.Digits, v.Max))
-	} else if c.Range {
-		return append(cells, "-")
-	}
-	return cells
+	return []string{Number(v, c.Digits) + c.Unit}
 }
 
 // text writes the table in columns. The first is of names, the others are of numbers.

@@ -6,13 +6,10 @@
 // inherits none of this process' SPIKE_* variables. It ends by its process id, and with this process.
 //
 //	process   start, ready, stop, kill, pause; log and CPU time
-//	place     where a server runs: this host, or a network namespace
-//	port      free addresses
-//	redis     Redis alone, its replicas, Sentinels, a Cluster
-//	postgres  PostgreSQL, its standbys, and a PgBouncer
-//	spike     the commands of the spike program that serve: edge, gate, orders, dashboard, peers
+//	place     where a server runs: this host, or a network namespace; free addresses
+//	redis     Redis and its replicas
+//	postgres  PostgreSQL and its standbys
+//	spike     the commands of the spike program that serve: edge, gate, orders, dashboard, peers; their metrics
 //	nginx     nginx by any configuration, or by the one of a topology
-//	metrics   /metrics of a server
-//	costs     what servers have spent
-//	site      all servers of one sale, ended in the order in which none waits for another
+//	site      all servers of one sale, ended in the order in which none waits for another, and what they have spent
 package rig

@@ -5,23 +5,12 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 
 	"spike/bench"
 )
-
-// FindNginx returns the path of nginx. Debian does not put it on a user's PATH. Its error wraps [bench.ErrDependency].
-func FindNginx() (string, error) {
-	for _, place := range []string{"nginx", "/usr/sbin/nginx", "/sbin/nginx"} {
-		if path, err := exec.LookPath(place); err == nil {
-			return path, nil
-		}
-	}
-	return "", fmt.Errorf("%w: nginx is not installed (`make deps` installs it)", bench.ErrDependency)
-}
 
 // Nginx is an nginx.
 type Nginx struct {
@@ -43,7 +32,7 @@ type NginxOptions struct {
 // NewNginx makes an nginx.
 func NewNginx(o NginxOptions) (*Nginx, error) {
 	o.Name = cmp.Or(o.Name, "nginx")
-	path, err := FindNginx()
+	path, err := bench.Tool("nginx")
 	dir := filepath.Join(o.Dir, o.Name)
 	file := filepath.Join(dir, "nginx.conf")
 	if err == nil {
@@ -115,11 +104,11 @@ func Conf(ctx context.Context, binary, file string) (string, error) {
 
 // FlagDir makes a folder that nginx' workers may enter, in memory if possible.
 func FlagDir() (string, error) {
-	const inMemory = "/dev/shm"
-	if info, err := os.Stat(inMemory); err == nil && info.IsDir() {
-		return makeDir(inMemory, "gate", 0o755)
+	dir, err := makeDir("/dev/shm", "gate", 0o755)
+	if err != nil {
+		return makeDir("", "gate", 0o755)
 	}
-	return makeDir("", "gate", 0o755)
+	return dir, nil
 }
 
 // Room makes a folder for a run. nginx' workers and PostgreSQL may enter it, whichever user they are.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -11,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -21,20 +24,18 @@ type Place string
 // Host is this host.
 const Host Place = ""
 
-// command is a program at the place.
-func (p Place) command(program string, args ...string) *exec.Cmd {
-	if p != Host {
-		program, args = "ip", append([]string{"netns", "exec", string(p), program}, args...)
+// line is a command line at the place.
+func (p Place) line(program string, args ...string) []string {
+	if p == Host {
+		return append([]string{program}, args...)
 	}
-	return exec.Command(program, args...)
+	return append([]string{"ip", "netns", "exec", string(p), program}, args...)
 }
 
 // Run runs a program at the place to its end, and returns its output.
 func (p Place) Run(ctx context.Context, input, program string, args ...string) (string, error) {
-	if p != Host {
-		program, args = "ip", append([]string{"netns", "exec", string(p), program}, args...)
-	}
-	return Run(ctx, input, program, args...)
+	line := p.line(program, args...)
+	return Run(ctx, input, line[0], line[1:]...)
 }
 
 // Run runs a program to its end, without this process' SPIKE_* variables, and returns its output.
@@ -66,23 +67,29 @@ func (p Place) Client(kept bool, timeout time.Duration) *http.Client {
 		DialContext: p.Dial, DisableKeepAlives: !kept, MaxIdleConnsPerHost: 1, DisableCompression: true}}
 }
 
+// get returns the answer to a GET of url from the place, whose status must be this.
+func (p Place) get(ctx context.Context, url string, status int) ([]byte, error) {
+	const most = 16 << 20 // bytes
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := p.Client(false, 5*time.Second).Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != status {
+		return nil, fmt.Errorf("%s: %s", url, resp.Status)
+	}
+	return io.ReadAll(io.LimitReader(resp.Body, most))
+}
+
 // Answers is a probe: a GET of url from the place must be answered with status.
 func (p Place) Answers(url string, status int) func(context.Context) error {
-	client := p.Client(false, 5*time.Second)
 	return func(ctx context.Context) error {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-		if err != nil {
-			return err
-		}
-		resp, err := client.Do(req)
-		if err != nil {
-			return err
-		}
-		defer resp.Body.Close()
-		if resp.StatusCode != status {
-			return fmt.Errorf("%s: %s", url, resp.Status)
-		}
-		return nil
+		_, err := p.get(ctx, url, status)
+		return err
 	}
 }
 
@@ -145,4 +152,50 @@ func (p Place) Set(settings map[string]string) error {
 		}
 		return nil
 	})
+}
+
+// Ports of servers. The kernel gives higher ports to outgoing connections. A crowd without keepalive opens thousands a
+// second, and one of them could take the port before its server listens.
+const lowPort, highPort = 10_000, 32_767
+
+// held are the UDP sockets of the ports that this process has got. They keep them from other processes, and for a server that
+// is started again.
+var held struct {
+	sync.Mutex
+	sockets []net.PacketConn
+}
+
+// FreeAddr returns a loopback address on which nobody listened a moment ago, from which no connection goes out, and which no
+// process of a rig has got that still lives.
+func FreeAddr() (string, error) {
+	const tries = 100
+	var err error
+	for range tries {
+		addr := fmt.Sprintf("127.0.0.1:%d", lowPort+rand.IntN(highPort-lowPort+1))
+		if err = hold(addr); err == nil {
+			return addr, nil
+		}
+	}
+	return "", fmt.Errorf("free port: %w", err)
+}
+
+func hold(addr string) error {
+	udp, err := net.ListenPacket("udp", addr)
+	if err != nil {
+		return err
+	}
+	tcp, err := net.Listen("tcp", addr)
+	if err != nil {
+		_ = udp.Close()
+		return err
+	}
+	held.Lock()
+	defer held.Unlock()
+	held.sockets = append(held.sockets, udp)
+	return tcp.Close()
+}
+
+func split(addr string) (host, port string) {
+	host, port, _ = net.SplitHostPort(addr)
+	return host, port
 }

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -38,7 +37,6 @@ type PostgresOptions struct {
 	Dir      string    // its folder is made below
 	Of       *Postgres // the primary that it follows, which knows it by its name; nil: it is a primary
 	Settings []string  // name=value, over its defaults
-	Unsafe   bool      // it need not survive a loss of power
 }
 
 // NewPostgres makes a cluster of databases, which is empty or follows a primary.
@@ -46,7 +44,8 @@ func NewPostgres(ctx context.Context, o PostgresOptions) (*Postgres, error) {
 	p := &Postgres{password: rand.Text(), Process: &Process{}}
 	o.Name = cmp.Or(o.Name, "postgres")
 	dir := filepath.Join(o.Dir, o.Name)
-	p.Spec = Spec{Name: o.Name, Dir: dir, Ask: syscall.SIGINT, Kill: syscall.SIGQUIT, Probe: p.answers}
+	p.Spec = Spec{Name: o.Name, Dir: dir, Ask: syscall.SIGINT, Kill: syscall.SIGQUIT,
+		Probe: func(ctx context.Context) error { return p.exec(ctx, "SELECT 1") }}
 	p.data = filepath.Join(dir, "data")
 	var err error
 	if p.Path, err = postgresTool("postgres"); err != nil {
@@ -58,11 +57,7 @@ func NewPostgres(ctx context.Context, o PostgresOptions) (*Postgres, error) {
 	p.Addrs = []string{p.Addr}
 	host, port := split(p.Addr)
 	p.Args = []string{"-D", p.data, "-h", host, "-p", port}
-	settings := []string{"unix_socket_directories=", "shared_buffers=32MB"}
-	if o.Unsafe {
-		settings = append(settings, "fsync=off")
-	}
-	for _, set := range append(settings, o.Settings...) {
+	for _, set := range append([]string{"unix_socket_directories=", "shared_buffers=32MB"}, o.Settings...) {
 		p.Args = append(p.Args, "-c", set)
 	}
 	if err = p.fill(ctx, o.Of); err != nil {
@@ -120,31 +115,20 @@ func (p *Postgres) Promote(ctx context.Context) error {
 // URL returns the address of a database, on this server or on others that follow it or are followed by it. It has the password in
 // it, so it belongs in an environment, not in arguments or logs.
 func (p *Postgres) URL(database string, others ...*Postgres) string {
-	addrs := []string{p.Addr}
+	addrs := p.Addr
 	for _, o := range others {
-		addrs = append(addrs, o.Addr)
+		addrs += "," + o.Addr
 	}
-	return p.urlAt(strings.Join(addrs, ","), database)
-}
-
-func (p *Postgres) urlAt(addrs, database string) string {
 	u := url.URL{Scheme: "postgres", User: url.UserPassword(postgresUser, p.password), Host: addrs, Path: "/" + database}
 	return u.String()
 }
 
 // Create makes a database.
 func (p *Postgres) Create(ctx context.Context, database string) error {
-	return p.with(ctx, func(ctx context.Context, c *pgx.Conn) error {
-		_, err := c.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{database}.Sanitize())
-		return err
-	})
+	return p.exec(ctx, "CREATE DATABASE "+pgx.Identifier{database}.Sanitize())
 }
 
-func (p *Postgres) answers(ctx context.Context) error {
-	return p.with(ctx, func(ctx context.Context, c *pgx.Conn) error { return c.Ping(ctx) })
-}
-
-func (p *Postgres) with(ctx context.Context, f func(context.Context, *pgx.Conn) error) error {
+func (p *Postgres) exec(ctx context.Context, sql string) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	c, err := pgx.Connect(ctx, p.URL("postgres"))
@@ -152,39 +136,8 @@ func (p *Postgres) with(ctx context.Context, f func(context.Context, *pgx.Conn) 
 		return fmt.Errorf("%s: %w", p.Name, err)
 	}
 	defer c.Close(context.WithoutCancel(ctx))
-	return f(ctx, c)
-}
-
-// Pooler is a PgBouncer. After each transaction its session may serve another client.
-type Pooler struct {
-	*Process
-	URL string // of the database postgres through it
-}
-
-// NewPooler makes a PgBouncer in front of the server. Settings are further lines of its configuration.
-func (p *Postgres) NewPooler(settings string) (*Pooler, error) {
-	path, err := bench.Tool("pgbouncer")
-	if err != nil {
-		return nil, err
-	}
-	addr, err := FreeAddr()
-	if err != nil {
-		return nil, err
-	}
-	_, behind := split(p.Addr)
-	_, port := split(addr)
-	users, file := filepath.Join(p.Dir, "users.txt"), filepath.Join(p.Dir, "pooler."+port+".ini")
-	lines := []string{"[databases]", "postgres = host=127.0.0.1 port=" + behind + " dbname=postgres", "[pgbouncer]",
-		"listen_addr = 127.0.0.1", "listen_port = " + port, "unix_socket_dir =", "auth_type = scram-sha-256", "auth_file = " + users,
-		"pool_mode = transaction", "default_pool_size = 2", "server_round_robin = 1", "server_login_retry = 1", settings, ""}
-	files := map[string]string{users: fmt.Sprintf("%q %q\n", postgresUser, p.password), file: strings.Join(lines, "\n")}
-	for name, text := range files {
-		if err = os.WriteFile(name, []byte(text), 0o644); err != nil { // the folder is closed to others
-			return nil, fmt.Errorf("pooler: %w", err)
-		}
-	}
-	return &Pooler{&Process{Spec: Spec{Name: "pooler." + port, Path: path, Args: []string{file}, Dir: p.Dir, User: p.User,
-		Addrs: []string{addr}}}, p.urlAt(addr, "postgres")}, nil
+	_, err = c.Exec(ctx, sql)
+	return err
 }
 
 // postgresTool finds a program. Debian has a folder for each version, and puts the server's programs into no PATH. The newest is

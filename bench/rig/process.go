@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,10 +16,7 @@ import (
 	"spike/bench"
 )
 
-const (
-	readyLimit = time.Minute      // of a server that says nothing else
-	stopGrace  = 15 * time.Second // a server may take so long to stop by itself
-)
+const readyLimit = time.Minute // of a server that says nothing else
 
 // Spec says what to start.
 type Spec struct {
@@ -75,7 +71,8 @@ func (p *Process) Launch() error {
 		return fmt.Errorf("start %s: %w", p.Name, err)
 	}
 	defer out.Close()
-	l := &life{cmd: p.Place.command(p.Path, p.Args...), done: make(chan struct{})}
+	line := p.Place.line(p.Path, p.Args...)
+	l := &life{cmd: exec.Command(line[0], line[1:]...), done: make(chan struct{})}
 	l.cmd.Dir, l.cmd.Env, l.cmd.ExtraFiles = p.Dir, Environ(p.Env...), p.Files
 	l.cmd.Stdout, l.cmd.Stderr = out, out
 	l.cmd.SysProcAttr = dieWithParent()
@@ -182,10 +179,11 @@ func (p *Process) Stop() error {
 	if p == nil || p.life == nil {
 		return nil
 	}
+	const grace = 15 * time.Second // to stop by itself
 	_ = p.life.cmd.Process.Signal(cmp.Or(p.Ask, syscall.SIGTERM))
 	select {
 	case <-p.life.done:
-	case <-time.After(stopGrace):
+	case <-time.After(grace):
 		p.End()
 	}
 	return p.life.err
@@ -233,8 +231,3 @@ func (p *Process) CPU() (sum time.Duration, err error) {
 // ErrNoCPU means that the CPU time of another process cannot be read here, as on any system but Linux. Then requests/s are
 // measured, and CPU per request is not.
 var ErrNoCPU = errors.New("the CPU time of another process can be read on Linux only")
-
-func split(addr string) (host, port string) {
-	host, port, _ = net.SplitHostPort(addr)
-	return host, port
-}

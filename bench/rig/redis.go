@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -40,41 +39,29 @@ type RedisOptions struct {
 
 // NewRedis makes a redis-server that keeps nothing on disk, unless Args say otherwise.
 func NewRedis(o RedisOptions) (*Redis, error) {
-	r, host, port, err := newRedis(o)
-	if err != nil {
-		return nil, err
-	}
-	r.Args = []string{"--bind", host, "--port", port, "--dir", r.Dir, "--save", "", "--appendonly", "no",
-		"--repl-diskless-sync-delay", "0"}
-	if o.Of != nil {
-		host, port = split(o.Of.Addr)
-		r.Args = append(r.Args, "--replicaof", host, port)
-	}
-	r.Args = append(r.Args, o.Args...)
-	return r, nil
-}
-
-func newRedis(o RedisOptions) (r *Redis, host, port string, err error) {
 	o.Name = cmp.Or(o.Name, "redis")
 	path, err := bench.Tool("redis-server")
 	if err == nil && o.Addr == "" {
 		o.Addr, err = FreeAddr()
 	}
-	dir := filepath.Join(o.Dir, o.Name)
-	if err == nil {
-		err = os.MkdirAll(dir, 0o755)
-	}
 	if err != nil {
-		return nil, "", "", fmt.Errorf("%s: %w", o.Name, err)
+		return nil, fmt.Errorf("%s: %w", o.Name, err)
 	}
-	r = &Redis{Addr: o.Addr, login: o.Login, Process: &Process{Spec: Spec{Name: o.Name, Path: path, Dir: dir, Env: o.Env,
-		Place: o.Place, Addrs: []string{o.Addr}}}}
+	dir := filepath.Join(o.Dir, o.Name)
+	host, port := split(o.Addr)
+	args := []string{"--bind", host, "--port", port, "--dir", dir, "--save", "", "--appendonly", "no",
+		"--repl-diskless-sync-delay", "0"}
+	if o.Of != nil {
+		host, port = split(o.Of.Addr)
+		args = append(args, "--replicaof", host, port)
+	}
+	r := &Redis{Addr: o.Addr, login: o.Login, Process: &Process{Spec: Spec{Name: o.Name, Path: path, Args: append(args, o.Args...),
+		Dir: dir, Env: o.Env, Place: o.Place, Addrs: []string{o.Addr}}}}
 	r.Probe = func(ctx context.Context) error {
 		_, err := r.Ask(ctx, "PING")
 		return err
 	}
-	host, port = split(o.Addr)
-	return r, host, port, nil
+	return r, nil
 }
 
 // Client is how a client of this server alone connects, from where the server is. It sends nothing twice.
@@ -133,13 +120,10 @@ func (r *Redis) Scripts(ctx context.Context) (int64, error) {
 func (r *Redis) Calls(ctx context.Context, commands ...string) (sum int64, err error) {
 	info, err := r.Info(ctx, "commandstats")
 	for _, command := range commands {
-		text, some := info["cmdstat_"+command]
-		if err != nil || !some {
-			continue
-		}
-		text, _, _ = strings.Cut(strings.TrimPrefix(text, "calls="), ",")
 		var n int64
-		n, err = strconv.ParseInt(text, 10, 64)
+		if text, some := info["cmdstat_"+command]; some && err == nil {
+			_, err = fmt.Sscanf(text, "calls=%d,", &n)
+		}
 		sum += n
 	}
 	return sum, err
@@ -160,25 +144,6 @@ func (r *Redis) Followed(replicas int) func(context.Context) error {
 		}
 		return err
 	}
-}
-
-// NewSentinel makes a Sentinel that watches a primary under a name. It keeps its knowledge in its configuration file. Settings
-// are further lines of that file: those that begin with "sentinel" have the name in place of NAME.
-func NewSentinel(o RedisOptions, name string, quorum int, settings ...string) (*Redis, error) {
-	r, host, port, err := newRedis(o)
-	if err != nil {
-		return nil, err
-	}
-	primary, its := split(o.Of.Addr)
-	lines := append([]string{"bind " + host, "port " + port, "dir " + r.Dir,
-		fmt.Sprintf("sentinel monitor %s %s %s %d", name, primary, its, quorum)}, settings...)
-	file := filepath.Join(r.Dir, "sentinel.conf")
-	r.Args = append([]string{file, "--sentinel"}, o.Args...)
-	text := strings.ReplaceAll(strings.Join(lines, "\n")+"\n", " NAME ", " "+name+" ")
-	if err = os.WriteFile(file, []byte(text), 0o600); err != nil {
-		return nil, fmt.Errorf("%s: %w", o.Name, err)
-	}
-	return r, nil
 }
 
 // The article's hash of a sale, and its fields.

@@ -1,12 +1,18 @@
 package rig
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"spike/bench"
 )
 
 // Sale is the article's sale. A site sells no other.
@@ -30,14 +36,14 @@ type SiteOptions struct {
 
 // Site is the running servers of one sale. It has nginx and the gate, if they were opened.
 type Site struct {
-	o        SiteOptions
-	Redis    *Redis
-	Replicas []*Redis
-	Orders   *Server
-	Servers  []*Server
-	Gate     *Server
-	Nginx    *Nginx
-	flags    string // the folder of flags
+	o       SiteOptions
+	Redis   *Redis
+	Orders  *Server
+	Servers []*Server
+	Gate    *Server
+	Nginx   *Nginx
+	stores  []*Redis // Redis and its replicas
+	flags   string   // the folder of flags
 }
 
 // Open starts Redis, its replicas, the order worker and the servers. ctx bounds the start only: Close stops them in an order in
@@ -53,22 +59,20 @@ func Open(ctx context.Context, o SiteOptions) (*Site, error) {
 	return s, nil
 }
 
-func (s *Site) openRedis(ctx context.Context) (err error) {
-	if s.Redis, err = NewRedis(RedisOptions{Dir: s.o.Dir, Args: s.o.Redis}); err != nil {
-		return err
-	}
-	if err = s.Redis.Start(ctx); err != nil {
-		return err
-	}
-	for i := range s.o.Replicas {
-		r, err := NewRedis(RedisOptions{Name: fmt.Sprintf("replica-%d", i+1), Dir: s.o.Dir, Of: s.Redis, Args: s.o.Redis})
+func (s *Site) openRedis(ctx context.Context) error {
+	for i := range 1 + s.o.Replicas {
+		o := RedisOptions{Dir: s.o.Dir, Of: s.Redis, Args: s.o.Redis}
+		if i > 0 {
+			o.Name = fmt.Sprintf("replica-%d", i)
+		}
+		r, err := NewRedis(o)
+		if err == nil {
+			err = r.Start(ctx)
+		}
 		if err != nil {
 			return err
 		}
-		s.Replicas = append(s.Replicas, r)
-		if err = r.Start(ctx); err != nil {
-			return err
-		}
+		s.Redis, s.stores = cmp.Or(s.Redis, r), append(s.stores, r)
 	}
 	return s.Redis.Within(ctx, readyLimit, s.Redis.Followed(s.o.Replicas))
 }
@@ -197,14 +201,78 @@ func (s *Site) CloseSelling() {
 // Close stops everything.
 func (s *Site) Close() {
 	s.CloseSelling()
-	for _, r := range s.Replicas {
+	for _, r := range slices.Backward(s.stores) {
 		_ = r.Stop()
 	}
-	if s.Redis != nil {
-		_ = s.Redis.Stop()
-	}
-	s.Redis, s.Replicas = nil, nil
+	s.Redis, s.stores = nil, nil
 	if s.flags != "" {
 		_ = os.RemoveAll(s.flags)
+	}
+}
+
+// Costs are a site's numbers that only grow: CPU time by its spender, without the crowd's, and the work of Redis. A time of 0
+// cannot be read on this system, or has no spender.
+type Costs struct {
+	Nginx   time.Duration `json:"nginx_ns"` // master and workers
+	Servers time.Duration `json:"servers_ns"`
+	Redis   time.Duration `json:"redis_ns"`
+	Gate    time.Duration `json:"gate_ns"`
+	Scripts int64         `json:"scripts"` // by Redis' own counter
+	Sold    int64         `json:"sold"`    // units, by the sale's hash
+}
+
+// CPU is the bill.
+func (c Costs) CPU() time.Duration { return c.Nginx + c.Servers + c.Redis + c.Gate }
+
+// Since is what was spent since an earlier reading.
+func (c Costs) Since(before Costs) Costs {
+	return Costs{Nginx: c.Nginx - before.Nginx, Servers: c.Servers - before.Servers, Redis: c.Redis - before.Redis,
+		Gate: c.Gate - before.Gate, Scripts: c.Scripts - before.Scripts, Sold: c.Sold - before.Sold}
+}
+
+// Costs reads what the site has spent so far.
+func (s *Site) Costs(ctx context.Context) (c Costs, err error) {
+	for _, one := range s.Servers {
+		err = errors.Join(err, addCPU(&c.Servers, one.Process))
+	}
+	if s.Nginx != nil {
+		err = errors.Join(err, addCPU(&c.Nginx, s.Nginx.Process))
+	}
+	if s.Gate != nil {
+		err = errors.Join(err, addCPU(&c.Gate, s.Gate.Process))
+	}
+	if s.Redis == nil || err != nil {
+		return c, err
+	}
+	err = addCPU(&c.Redis, s.Redis.Process)
+	if err == nil {
+		c.Scripts, err = s.Redis.Scripts(ctx)
+	}
+	if err == nil {
+		c.Sold, err = s.Redis.Sold(ctx, Sale)
+	}
+	return c, err
+}
+
+func addCPU(sum *time.Duration, p *Process) error {
+	cpu, err := p.CPU()
+	*sum += cpu
+	if errors.Is(err, ErrNoCPU) {
+		return nil
+	}
+	return err
+}
+
+// SettledCosts is Costs with the work after the last answer. The site gets a pause, and up to limit while its sold count grows.
+func (s *Site) SettledCosts(ctx context.Context) (now Costs, err error) {
+	const pause, limit = 300 * time.Millisecond, 5 * time.Second
+	deadline := time.Now().Add(limit)
+	for sold := int64(-1); ; sold = now.Sold {
+		if !bench.Sleep(ctx, pause) {
+			return now, ctx.Err()
+		}
+		if now, err = s.Costs(ctx); err != nil || s.Redis == nil || now.Sold == sold || time.Now().After(deadline) {
+			return now, err
+		}
 	}
 }

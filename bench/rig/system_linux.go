@@ -1,8 +1,6 @@
 package rig
 
 import (
-	"bufio"
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 )
 
@@ -30,26 +29,13 @@ func cpuOf(pid int) (time.Duration, error) {
 
 // childrenOf looks through every process, because some kernels have no list of children.
 func childrenOf(parent int) (all []int) {
-	stats, _ := filepath.Glob("/proc/[0-9]*/stat") // the only possible error is a bad pattern
-	for _, file := range stats {
-		text, _ := os.ReadFile(file) // none: it has ended
-		if pid, ppid := family(string(text)); ppid == parent {
-			all = append(all, pid)
+	processes, _ := procfs.AllProcs() // the only possible error is that there is no /proc
+	for _, p := range processes {
+		if stat, err := p.Stat(); err == nil && stat.PPID == parent { // an error: it has ended
+			all = append(all, p.PID)
 		}
 	}
 	return all
-}
-
-// family reads "7 (a name) S 1 …". The name may have any character, so it ends at the last parenthesis.
-func family(stat string) (pid, parent int) {
-	head, _, _ := strings.Cut(stat, " ")
-	rest := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])
-	if len(rest) < 2 {
-		return 0, 0
-	}
-	pid, _ = strconv.Atoi(head)
-	parent, _ = strconv.Atoi(rest[1])
-	return pid, parent
 }
 
 // Listens checks that a process or a child of it listens on an address, because another server may answer there. nil: it
@@ -78,8 +64,8 @@ func listeners(pid int, port uint64) (sockets []string, err error) {
 		if err != nil {
 			return nil, err
 		}
-		for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
-			f := strings.Fields(lines.Text())
+		for line := range strings.Lines(string(text)) {
+			f := strings.Fields(line)
 			if len(f) > 9 && f[3] == listening && strings.HasSuffix(f[1], fmt.Sprintf(":%04X", port)) {
 				sockets = append(sockets, "socket:["+f[9]+"]")
 			}
@@ -108,13 +94,12 @@ func (p Place) Do(f func() error) error {
 		return fmt.Errorf("namespace: %w", err)
 	}
 	defer there.Close()
-	runtime.LockOSThread()
-	here, err := os.Open("/proc/thread-self/ns/net")
+	here, err := os.Open("/proc/thread-self/ns/net") // of every thread that may be used
 	if err != nil {
-		runtime.UnlockOSThread()
 		return fmt.Errorf("namespace: %w", err)
 	}
 	defer here.Close()
+	runtime.LockOSThread()
 	if err = unix.Setns(int(there.Fd()), unix.CLONE_NEWNET); err != nil {
 		runtime.UnlockOSThread()
 		return fmt.Errorf("enter %s: %w", p, err)

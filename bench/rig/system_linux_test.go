@@ -1,16 +1,32 @@
 package rig
 
-import "testing"
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+)
 
+// A child is known by whatever name. A name may have any character, and so may not tell where it ends.
 func TestFamily(t *testing.T) {
-	for stat, want := range map[string][2]int{
-		"7 (nginx) S 3 7 7":                   {7, 3},
-		"12 (a name) with) more) S 4 12":      {12, 4},
-		"7 (cut":                              {7, 0}, // nobody's child
-		"9 (nginx: worker process) R 8 9 9 0": {9, 8},
-	} {
-		if pid, parent := family(stat); [2]int{pid, parent} != want {
-			t.Errorf("%q: %d, %d", stat, pid, parent)
+	for _, name := range []string{"nginx", "a) with) m) S 4", "nginx: worker", "(cut"} {
+		p := &Process{Spec: Spec{Name: name, Dir: t.TempDir(), Args: []string{"-c", "sleep 60 & wait"}}}
+		p.Path = filepath.Join(p.Dir, name)
+		if err := os.Symlink("/bin/sh", p.Path); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Launch(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(p.End)
+		if !slices.Contains(childrenOf(os.Getpid()), p.PID()) {
+			t.Errorf("%q is nobody's child", name)
+		}
+		for end := time.Now().Add(20 * time.Second); len(childrenOf(p.PID())) == 0; time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%q has no child", name)
+			}
 		}
 	}
 }

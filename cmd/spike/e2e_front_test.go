@@ -47,7 +47,7 @@ func runNginx(t testing.TB, topology, addr string) string {
 // launchNginx does the same, and returns nginx itself.
 func launchNginx(t testing.TB, topology, addr string) *rigtest.Nginx {
 	t.Helper()
-	return rigtest.StartNginx(t, addr, mustSpike(t, "nginx", "--topology", topology))
+	return rigtest.StartNginx(t, rigtest.NginxOptions{Addr: addr, Conf: mustSpike(t, "nginx", "--topology", topology)})
 }
 
 func write(t testing.TB, file, text string) {

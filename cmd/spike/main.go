@@ -8,6 +8,8 @@ import (
 	"os/signal"
 
 	"github.com/alecthomas/kong"
+
+	"spike/bench/report"
 )
 
 type cli struct {
@@ -53,7 +55,10 @@ var groups = kong.ExplicitGroups([]kong.Group{
 	{Key: "help", Title: "Help"},
 })
 
-func main() { os.Exit(run(os.Args[1:])) }
+func main() {
+	report.Commit = commit
+	os.Exit(run(os.Args[1:]))
+}
 
 func run(args []string) int {
 	if len(args) == 0 {

@@ -1,12 +1,20 @@
+// Package rigtest starts servers of package rig for a test. They end with the test, and are told by their output if it fails.
 package rigtest
 
 import (
 	"context"
+	"fmt"
 	"net"
+	"net/url"
 	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"spike/bench"
 	"spike/bench/crowd"
 	"spike/bench/rig"
 )
@@ -16,12 +24,6 @@ type (
 	Process = rig.Process
 	// Spec is [rig.Spec].
 	Spec = rig.Spec
-	// Redis is [rig.Redis].
-	Redis = rig.Redis
-	// RedisOptions is [rig.RedisOptions].
-	RedisOptions = rig.RedisOptions
-	// Kind is [rig.Kind].
-	Kind = rig.Kind
 	// Server is [rig.Server].
 	Server = rig.Server
 	// Options is [rig.Options].
@@ -36,21 +38,18 @@ type (
 	Metrics = rig.Metrics
 )
 
-// Kinds of servers of the tested program.
+// What tests name of rig and crowd, as it is.
 var (
 	Edge      = rig.Edge
 	Gate      = rig.Gate
 	Orders    = rig.Orders
 	Dashboard = rig.Dashboard
-)
 
-// Functions of rig and crowd, as they are.
-var (
-	Answers   = rig.Host.Answers
-	Environ   = rig.Environ
-	Listens   = rig.Listens
-	FindNginx = rig.FindNginx
-	RunCrowd  = crowd.Run
+	Answers  = rig.Host.Answers
+	Environ  = rig.Environ
+	Listens  = rig.Listens
+	Tool     = bench.Tool
+	RunCrowd = crowd.Run
 )
 
 // Scrape reads /metrics of an operators' address.
@@ -120,14 +119,14 @@ func Ends(t testing.TB, p *Process) {
 }
 
 // StartRedis starts a redis-server that keeps nothing on disk. args are more of its arguments.
-func StartRedis(t testing.TB, args ...string) *Redis {
+func StartRedis(t testing.TB, args ...string) *rig.Redis {
 	t.Helper()
-	return StartRedisBy(t, RedisOptions{Args: args})
+	return StartRedisBy(t, rig.RedisOptions{Args: args})
 }
 
 // StartRedisAt is StartRedis at an address of the caller's choice, where a killed server may still be about to end. It may still
 // be loading its file.
-func StartRedisAt(t testing.TB, addr string, args ...string) *Redis {
+func StartRedisAt(t testing.TB, addr string, args ...string) *rig.Redis {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if l, err := net.Listen("tcp", addr); err == nil {
@@ -135,7 +134,7 @@ func StartRedisAt(t testing.TB, addr string, args ...string) *Redis {
 			break
 		}
 	}
-	r, err := rig.NewRedis(RedisOptions{Dir: t.TempDir(), Addr: addr, Args: args})
+	r, err := rig.NewRedis(rig.RedisOptions{Dir: t.TempDir(), Addr: addr, Args: args})
 	must(t, err)
 	r.Probe = nil
 	Start(t, r.Process)
@@ -143,7 +142,7 @@ func StartRedisAt(t testing.TB, addr string, args ...string) *Redis {
 }
 
 // StartRedisBy starts a Redis, in a folder of the test's own if the options name none.
-func StartRedisBy(t testing.TB, o RedisOptions) *Redis {
+func StartRedisBy(t testing.TB, o rig.RedisOptions) *rig.Redis {
 	t.Helper()
 	if o.Dir == "" {
 		o.Dir = t.TempDir()
@@ -154,8 +153,18 @@ func StartRedisBy(t testing.TB, o RedisOptions) *Redis {
 	return r
 }
 
+// ClusterArgs are the arguments by which a Redis may be a node of a Cluster. Its bus has a free port of its own: the port that
+// Redis takes by itself is 10,000 above the first, where another connection may have it.
+func ClusterArgs(t testing.TB, timeout time.Duration) []string {
+	t.Helper()
+	_, port, err := net.SplitHostPort(FreeAddr(t))
+	must(t, err)
+	return []string{"--cluster-enabled", "yes", "--cluster-port", port,
+		"--cluster-node-timeout", strconv.FormatInt(timeout.Milliseconds(), 10), "--cluster-allow-replica-migration", "no"}
+}
+
 // StartServer starts a server of the tested spike program, in a folder of the test's own if the options name none.
-func StartServer(t testing.TB, k Kind, o Options) *Server {
+func StartServer(t testing.TB, k rig.Kind, o Options) *Server {
 	t.Helper()
 	s := NewServer(t, k, o)
 	Start(t, s.Process)
@@ -163,7 +172,7 @@ func StartServer(t testing.TB, k Kind, o Options) *Server {
 }
 
 // NewServer is StartServer, and does not start it.
-func NewServer(t testing.TB, k Kind, o Options) *Server {
+func NewServer(t testing.TB, k rig.Kind, o Options) *Server {
 	t.Helper()
 	o.Binary = Binary(t)
 	if o.Dir == "" {
@@ -174,14 +183,8 @@ func NewServer(t testing.TB, k Kind, o Options) *Server {
 	return s
 }
 
-// StartNginx starts an nginx that listens at an address, by a configuration.
-func StartNginx(t testing.TB, addr, conf string) *Nginx {
-	t.Helper()
-	return StartNginxBy(t, NginxOptions{Addr: addr, Conf: conf})
-}
-
-// StartNginxBy starts an nginx in a folder of the test's own.
-func StartNginxBy(t testing.TB, o NginxOptions) *Nginx {
+// StartNginx starts an nginx in a folder of the test's own.
+func StartNginx(t testing.TB, o NginxOptions) *Nginx {
 	t.Helper()
 	o.Dir = Room(t)
 	n, err := rig.NewNginx(o)
@@ -197,14 +200,14 @@ func StartPostgres(t testing.TB, settings ...string) *Postgres {
 }
 
 // StartStandby starts a PostgreSQL that follows another one. The primary knows it by name.
-func StartStandby(t testing.TB, of *Postgres, name string, settings ...string) *Postgres {
+func StartStandby(t testing.TB, of *Postgres, name string) *Postgres {
 	t.Helper()
-	return postgres(t, rig.PostgresOptions{Name: name, Of: of, Settings: settings})
+	return postgres(t, rig.PostgresOptions{Name: name, Of: of})
 }
 
 func postgres(t testing.TB, o rig.PostgresOptions) *Postgres {
 	t.Helper()
-	o.Dir, o.Unsafe = Room(t), true
+	o.Dir, o.Settings = Room(t), append([]string{"fsync=off"}, o.Settings...)
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	p, err := rig.NewPostgres(ctx, o)
@@ -219,14 +222,27 @@ func Promote(t testing.TB, p *Postgres) {
 	must(t, p.Promote(context.Background()))
 }
 
-// StartPooler starts a PgBouncer in front of a PostgreSQL, and returns the URL through it. Settings are lines of its
-// configuration.
+// StartPooler starts a PgBouncer in front of a PostgreSQL, and returns the URL through it. After each transaction its session may
+// serve another client. Settings are lines of its configuration.
 func StartPooler(t testing.TB, p *Postgres, settings string) string {
 	t.Helper()
-	pooler, err := p.NewPooler(settings)
+	path, err := Tool("pgbouncer")
 	must(t, err)
-	Start(t, pooler.Process)
-	return pooler.URL
+	direct, err := url.Parse(p.URL("postgres"))
+	must(t, err)
+	password, _ := direct.User.Password()
+	addr := FreeAddr(t)
+	_, port, _ := net.SplitHostPort(addr)
+	users, file := filepath.Join(p.Dir, "users.txt"), filepath.Join(p.Dir, "pooler."+port+".ini")
+	lines := []string{"[databases]", "postgres = host=127.0.0.1 port=" + direct.Port() + " dbname=postgres", "[pgbouncer]",
+		"listen_addr = 127.0.0.1", "listen_port = " + port, "unix_socket_dir =", "auth_type = scram-sha-256", "auth_file = " + users,
+		"pool_mode = transaction", "default_pool_size = 2", "server_round_robin = 1", "server_login_retry = 1", settings, ""}
+	must(t, os.WriteFile(users, fmt.Appendf(nil, "%q %q\n", direct.User.Username(), password), 0o644)) // the folder is closed
+	must(t, os.WriteFile(file, []byte(strings.Join(lines, "\n")), 0o644))
+	Start(t, &Process{Spec: Spec{Name: "pooler." + port, Path: path, Args: []string{file}, Dir: p.Dir, User: p.User,
+		Addrs: []string{addr}}})
+	direct.Host = addr
+	return direct.String()
 }
 
 func must(t testing.TB, err error) {
@@ -234,4 +250,22 @@ func must(t testing.TB, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Log is a log that a test may read while it is written. Safe for concurrent use. The zero value is empty.
+type Log struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *Log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *Log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }

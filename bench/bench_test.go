@@ -4,7 +4,11 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"go.uber.org/goleak"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestToolNamesThePackage(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
@@ -14,5 +18,13 @@ func TestToolNamesThePackage(t *testing.T) {
 	}
 	if _, err = Tool("frobnicate"); !errors.Is(err, ErrDependency) {
 		t.Fatalf("got %v", err)
+	}
+}
+
+func TestNumber(t *testing.T) {
+	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -100: "-100", -1000: "-1,000"} {
+		if got := Number(n); got != want {
+			t.Errorf("%d: %s", n, got)
+		}
 	}
 }
