@@ -20,10 +20,10 @@ func (k *Keeper) answer(e Answer) {
 		return
 	}
 	k.missing(e.Err)
-	k.view.down = errors.Is(e.Err, ledger.ErrDown) || k.recovery.absent
-	if k.view.down {
-		k.view.downWhy = whyDown(e.Err)
-	} else {
+	if errors.Is(e.Err, ledger.ErrDown) || k.recovery.absent {
+		k.view.down, k.view.downWhy = true, whyDown(e.Err)
+	} else if widens(e.Call) {
+		k.view.down = false
 		k.shown.answers++
 	}
 	switch q := e.Call.(type) {
@@ -46,6 +46,15 @@ func (k *Keeper) answer(e Answer) {
 	case OfferRequest:
 		k.offerAnswered(e, q)
 	}
+}
+
+// widens says that the answer to a call waits for the replicas. The answers to the others do not show that units can be had.
+func widens(call any) bool {
+	switch call.(type) {
+	case ledger.GiveBackRequest, ledger.TendRequest, OfferRequest:
+		return false
+	}
+	return true
 }
 
 // whyDown says in a few words, the same each time, why a call failed.

@@ -127,3 +127,34 @@ func TestD13TroubleIsCured(t *testing.T) {
 		}
 	})
 }
+
+// A store without its replica still takes units back. That does not end the trouble.
+func TestGiveBackEndsNoTrouble(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop(t, 100_000)
+		d := s.open("one")
+		for range 2000 {
+			if sold, _ := d.buy(t.Context()); sold.Count == 0 {
+				t.Fatal("there are units, and none is sold")
+			}
+		}
+		s.store.takes.Store(true)
+		s.store.down.Store(true)
+		taken := s.store.taken.Load()
+		for end := time.Now().Add(time.Minute); d.Trouble() == nil && time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		}
+		was := d.Trouble()
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if s.store.taken.Load() == taken {
+			t.Fatal("nothing was given back: the test says nothing")
+		}
+		if was == nil || d.Trouble() != was {
+			t.Errorf("there was %v, and there is %v", was, d.Trouble())
+		}
+		s.store.down.Store(false)
+		if err := d.close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
