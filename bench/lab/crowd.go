@@ -103,14 +103,11 @@ func (b *buyer) buy(ctx context.Context) {
 	if err != nil && ctx.Err() != nil {
 		return
 	}
-	word := crowd.Unknown
-	if err == nil {
-		word, _ = b.wins.Note(a)
-	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	now, h := time.Now(), &b.heard
+	now, h, word := time.Now(), &b.heard, crowd.Unknown
 	if err == nil {
+		word, _ = b.wins.Note(a)
 		h.Answered++
 	}
 	switch {

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -45,13 +47,13 @@ func Direct(ctx context.Context, t Topology, kind string, out io.Writer) error {
 func (d *director) watch(ctx context.Context) error {
 	var healths []*health
 	for _, f := range d.plan.fronts {
-		healths = append(healths, &health{host: f, probe: healthy(f, rig.Host)})
+		healths = append(healths, &health{host: f})
 	}
 	for {
 		_ = each(ctx, healths, func(ctx context.Context, h *health) error {
 			ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 			defer cancel()
-			h.note(h.probe(ctx) == nil, d.plan.Check)
+			h.note(healthy(h.host, rig.Host)(ctx) == nil, d.plan.Check)
 			return nil
 		})
 		if ctx.Err() != nil {
@@ -92,11 +94,7 @@ func (d *director) turn(ctx context.Context, live []host) error {
 		}
 	}
 	d.live = live
-	names := make([]string, len(live))
-	for i, h := range live {
-		names[i] = h.Name
-	}
-	_, err := fmt.Fprintln(d.said, livesWord, strings.Join(names, " "))
+	_, err := fmt.Fprintln(d.said, livesWord, strings.Join(names(live), " "))
 	return err
 }
 
@@ -123,7 +121,6 @@ func (d *director) address(ctx context.Context, verb string) error {
 // health is a director's opinion of an nginx. At first an nginx counts as dead.
 type health struct {
 	host   host
-	probe  func(context.Context) error
 	up     bool
 	streak int // answers in a row against the opinion
 }
@@ -140,4 +137,70 @@ func (h *health) note(good bool, c Check) bool {
 		h.up, h.streak = good, 0
 	}
 	return h.up
+}
+
+// The balancers, by name.
+const (
+	NFT = "nftables"
+	LVS = "lvs"
+)
+
+// balancer spreads connections over the living nginx. It works in the kernel, and a program sets it. Its template NAME.begin
+// makes it, with no living nginx; NAME.change changes them (see [change]).
+type balancer struct {
+	program string
+	load    []string       // takes what a template wrote, whole or not at all
+	list    []string       // lists the connections passed to each nginx
+	passed  *regexp.Regexp // finds a number of connections in that list
+}
+
+var balancers = map[string]balancer{
+	// It balances as LVS with direct routing does. A packet for the buyers' address is sent on to an nginx unchanged, before the
+	// kernel routes it. The seed is the same on every director, so a connection meets the same nginx through any of them. A
+	// connection keeps its nginx when the buckets change. The connections of a fallen nginx are forgotten. Their next packet goes
+	// to another nginx, which refuses it, and the buyer hears that at once.
+	NFT: {"nft", []string{"-f", "-"}, []string{"-j", "list", "counters"}, regexp.MustCompile(`"packets": (\d+)`)},
+	// It is the kernel's own balancer (IPVS) with direct routing. It hashes by Maglev, so every director chooses the same nginx.
+	LVS: {"ipvsadm", []string{"-R"}, []string{"-Ln", "--stats", "--exact"}, regexp.MustCompile(`-> \S+:\d+ +(\d+)`)},
+}
+
+// sum adds up the connections in a list.
+func (b balancer) sum(list string) (sum int64, err error) {
+	found := b.passed.FindAllStringSubmatch(list, -1)
+	if found == nil {
+		return 0, fmt.Errorf("%s lists no connections: %q", b.program, list)
+	}
+	for _, f := range found {
+		n, _ := strconv.ParseInt(f[1], 10, 64) // digits
+		sum += n
+	}
+	return sum, nil
+}
+
+// change is of the living nginx, for the templates.
+type change struct {
+	plan
+	Live, Fallen, Risen []host
+}
+
+func (p plan) change(was, live []host) change {
+	return change{plan: p, Live: live, Fallen: without(was, live), Risen: without(live, was)}
+}
+
+func without(all, some []host) []host {
+	return slices.DeleteFunc(slices.Clone(all), func(h host) bool { return slices.Contains(some, h) })
+}
+
+// buckets is the number of parts into which nftables divides connections.
+const buckets = 64
+
+// Dealt is the nginx of each bucket: its own if that lives, else another. So only the buckets of fallen nginx move.
+func (c change) Dealt() (dealt [buckets]host) {
+	for i := range dealt {
+		dealt[i] = c.fronts[i%len(c.fronts)]
+		if !slices.Contains(c.Live, dealt[i]) {
+			dealt[i] = c.Live[i/len(c.fronts)%len(c.Live)]
+		}
+	}
+	return dealt
 }

@@ -9,16 +9,14 @@
 //
 // lan and edge are bridges. Answers go from nginx straight to the router, past the directors (direct server return).
 //
-//	topology  the parts as data, their addresses, and the network as batches for ip(8)
-//	conf      the templates of FRR and of the balancers: nftables, or LVS if the kernel has it
-//	machine   whether a lab can run here; what a killed lab left
-//	lab       a standing lab, and its rounds
+//	topology  the parts as data and their addresses; the network and every configuration, by templates
+//	lab       whether a lab can run here; a standing lab, and its rounds; what a killed lab left
 //	servers   FRR, Redis, edges, nginx with its gate, directors: how each starts
-//	director  a process: asks every nginx for its health, and sets the balancer and the address by it
+//	director  a process: asks every nginx for its health, and sets the balancer (nftables, or LVS if the kernel has it) and the
+//	          address by it
 //	crowd     buyers in the clients' namespace
 //	trial     a sale with a death in it: how each death strikes, shows and heals
-//	sample    what each part of each layer carried
-//	report    the table and the verdict
+//	report    the table and the verdict; what each part of each layer carried
 //
 // The guarantees: every sale sells exactly its units, and none twice, also while one part of each kind dies. The traffic moves
 // around the dead part. Afterwards nothing is left: no process, no namespace, no file. Times are shown, and never judged. The

@@ -79,7 +79,7 @@ func (r running) until(t *testing.T, word string) {
 func calm(t *testing.T) string {
 	t.Helper()
 	topology := standardTopology()
-	topology.Trials = []string{calmTrial}
+	topology.Trials = []string{"calm"}
 	file := filepath.Join(t.TempDir(), "calm.yaml")
 	if err := write(file, topology.String()); err != nil {
 		t.Fatal(err)

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"time"
 
-	"spike/bench"
 	"spike/bench/rig"
 	"spike/luascripts"
 	"spike/luascripts/ledger"
@@ -25,18 +24,19 @@ var frr = []string{"zebra", "bfdd", "ospfd"}
 // frrState is the folder of FRR's sockets, below a name of ours.
 const frrState = "/var/run/frr"
 
-// frrPath finds a daemon in Debian and elsewhere, off the PATH.
-func frrPath(daemon string) (string, error) {
+// frrPath finds a daemon in Debian and elsewhere, off the PATH. Empty: it is not installed.
+func frrPath(daemon string) string {
 	for _, place := range []string{"/usr/lib/frr", "/usr/libexec/frr", "/usr/sbin"} {
 		if path, err := exec.LookPath(filepath.Join(place, daemon)); err == nil {
-			return path, nil
+			return path
 		}
 	}
-	return "", fmt.Errorf("%w: %s is not installed (Debian package frr)", bench.ErrDependency, daemon)
+	return ""
 }
 
-// speak starts FRR. The daemons change from root to their own user, so their files must be that user's.
-func (s speaker) speak(ctx context.Context) error {
+// speak starts FRR. A daemon is ready when it can be reached. The daemons change from root to their own user, so their files must
+// be that user's.
+func (s station) speak(ctx context.Context) error {
 	room, state := filepath.Join(dir, s.Name), filepath.Join(frrState, string(s.Place))
 	err := errors.Join(os.RemoveAll(state), mkdir(state), mkdir(room)) // a machine that died left its state
 	for _, daemon := range frr {
@@ -49,29 +49,21 @@ func (s speaker) speak(ctx context.Context) error {
 		return fmt.Errorf("frr: %w", err)
 	}
 	for _, daemon := range frr {
-		if err = s.start(ctx, daemon, filepath.Join(room, daemon), filepath.Join(state, daemon)); err != nil {
+		file := filepath.Join(room, daemon)
+		there := func(context.Context) error { _, err := os.Stat(filepath.Join(state, daemon+".vty")); return err }
+		p := rig.Process{Spec: rig.Spec{Name: daemon, Path: frrPath(daemon), Dir: room, Place: s.Place, Probe: there,
+			Args: []string{"-N", string(s.Place), "-f", file + ".conf", "-i", file + ".pid", "-A", "127.0.0.1", "-P", "0",
+				"--log", "stdout"}}}
+		if err = p.Start(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// start starts a daemon, and waits until it can be reached.
-func (s speaker) start(ctx context.Context, daemon, file, socket string) error {
-	path, err := frrPath(daemon)
-	if err != nil {
-		return err
-	}
-	there := func(context.Context) error { _, err := os.Stat(socket + ".vty"); return err }
-	p := rig.Process{Spec: rig.Spec{Name: daemon, Path: path, Dir: filepath.Dir(file), Place: s.Place, Probe: there,
-		Args: []string{"-N", string(s.Place), "-f", file + ".conf", "-i", file + ".pid", "-A", "127.0.0.1", "-P", "0",
-			"--log", "stdout"}}}
-	return p.Start(ctx)
-}
-
 // startStore starts a Redis: first the primary, then the others. Each waits until all of them follow.
 func (l *lab) startStore(ctx context.Context, h host) error {
-	o := rig.RedisOptions{Name: h.Name, Dir: dir, Addr: h.edge + ":" + redisPort, Place: h.Place,
+	o := rig.RedisOptions{Name: h.Name, Dir: dir, Addr: h.Edge + ":" + redisPort, Place: h.Place,
 		Args: []string{"--protected-mode", "no"}}
 	if h != l.stores[0] {
 		o.Of = l.primary
@@ -100,7 +92,7 @@ func (l *lab) openStore(ctx context.Context, _ host) (err error) {
 // startEdge starts an edge, or restarts it on its ring.
 func (l *lab) startEdge(ctx context.Context, h host) error {
 	_, err := rig.StartServer(ctx, rig.Edge, rig.Options{Name: h.Name, Binary: l.o.Binary, Dir: dir, Place: h.Place,
-		Addr: h.edge + ":" + edgePort, Admin: adminAddr, Redis: l.redis(), Args: []string{"--node", h.Name, "--grace", "2s"}})
+		Addr: h.Edge + ":" + edgePort, Admin: adminAddr, Redis: l.redis(), Args: []string{"--node", h.Name, "--grace", "2s"}})
 	return err
 }
 
@@ -115,7 +107,7 @@ func (p plan) topologyOf(flags string) rig.Topology {
 	t := rig.Topology{Listen: ":" + buyersPort, GateDir: flags, Workers: 1, Weights: p.Edges,
 		More: []string{"access_log: " + accessLog}}
 	for _, e := range p.edges {
-		t.Edges = append(t.Edges, e.edge+":"+edgePort)
+		t.Edges = append(t.Edges, e.Edge+":"+edgePort)
 	}
 	return t
 }
@@ -165,7 +157,7 @@ func (l *lab) answersAlone(sale string) bool {
 
 // startDirector starts the machine's OSPF and its director.
 func (l *lab) startDirector(ctx context.Context, d host) error {
-	if err := l.speaks(d).speak(ctx); err != nil {
+	if err := (station{l.plan, d}).speak(ctx); err != nil {
 		return err
 	}
 	room := filepath.Join(dir, d.Name)

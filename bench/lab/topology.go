@@ -1,7 +1,7 @@
 package lab
 
 import (
-	_ "embed"
+	"embed"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"text/template"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -120,7 +121,7 @@ func (t Topology) check() error {
 		if !slices.Contains(trials, name) {
 			return wrong(field, fmt.Errorf("%q is none of %v", name, trials))
 		}
-		if name == replicaTrial && t.Replicas == 0 {
+		if name == "replica" && t.Replicas == 0 {
 			return wrong(field, errors.New("there is no replica to die"))
 		}
 	}
@@ -148,20 +149,21 @@ const adminAddr = "127.0.0.1:3006"
 // edges.
 var nets = netip.MustParsePrefix("10.0.0.0/14")
 
-const (
-	routerID  = "10.0.0.1"
-	routerLan = "10.2.0.254"
-)
+// routerLan is the router's address on the bridge of directors and nginx.
+const routerLan = "10.2.0.254"
 
-// host is a machine of the lab. It has a link for each of its addresses.
+// host is a machine of the lab. It has a link for each of its addresses, named up, lan or edge.
 type host struct {
 	rig.Place
 	Name string
-	up   string // its address towards the router
-	gate string // the router's address on that link
+	Up   string // its address towards the router
+	Gate string // the router's address on its link
 	Lan  string // on the bridge between directors and nginx
-	edge string // on the bridge between nginx and edges
+	Edge string // on the bridge between nginx and edges
 }
+
+// Kind is the first letter of its name.
+func (h host) Kind() string { return h.Name[:1] }
 
 // plan is the names and addresses of everything.
 type plan struct {
@@ -174,12 +176,12 @@ type plan struct {
 func newPlan(t Topology) plan {
 	return plan{Topology: t,
 		bridges:   host{}.named("sw"),
-		buyers:    host{up: "10.0.0.2", gate: routerID}.named("c"),
+		buyers:    host{Up: "10.0.0.2", Gate: "10.0.0.1"}.named("c"),
 		router:    host{Lan: routerLan}.named("r"),
-		directors: host{up: "10.1.N.2", gate: "10.1.N.1", Lan: "10.2.0.N"}.times(t.Directors, "d", 0),
-		fronts:    host{Lan: "10.2.0.N", edge: "10.3.0.N"}.times(t.Fronts, "n", 10),
-		edges:     host{edge: "10.3.0.N"}.times(len(t.Edges), "e", 20),
-		stores:    host{edge: "10.3.0.N"}.times(t.Replicas+1, "s", 40),
+		directors: host{Up: "10.1.N.2", Gate: "10.1.N.1", Lan: "10.2.0.N"}.times(t.Directors, "d", 0),
+		fronts:    host{Gate: routerLan, Lan: "10.2.0.N", Edge: "10.3.0.N"}.times(t.Fronts, "n", 10),
+		edges:     host{Edge: "10.3.0.N"}.times(len(t.Edges), "e", 20),
+		stores:    host{Edge: "10.3.0.N"}.times(t.Replicas+1, "s", 40),
 	}
 }
 
@@ -192,115 +194,111 @@ func (h host) named(name string) host {
 func (h host) times(n int, kind string, base int) (all []host) {
 	for i := 1; i <= n; i++ {
 		number := strings.NewReplacer("N", strconv.Itoa(base+i)).Replace
-		one := host{up: number(h.up), gate: number(h.gate), Lan: number(h.Lan), edge: number(h.edge)}
+		one := host{Up: number(h.Up), Gate: number(h.Gate), Lan: number(h.Lan), Edge: number(h.Edge)}
 		all = append(all, one.named(kind+strconv.Itoa(i)))
 	}
 	return all
 }
 
-// all is every machine, the bridges first.
-func (p plan) all() []host {
-	return slices.Concat([]host{p.bridges, p.buyers, p.router}, p.directors, p.fronts, p.edges, p.stores)
-}
-
-// redis is the primary's address.
-func (p plan) redis() string { return p.stores[0].edge + ":" + redisPort }
-
-// Reals, Port and Buckets are for the templates.
-func (p plan) Reals() []host { return p.fronts }
-
-// Port is the buyers'.
-func (plan) Port() string { return buyersPort }
-
-// Buckets are nftables'.
-func (plan) Buckets() int { return buckets }
-
-// batch is lines for `ip -n NAMESPACE -batch -`.
-type batch struct {
-	in    rig.Place
-	lines []string
-}
-
-func (b *batch) add(format string, args ...any) {
-	b.lines = append(b.lines, fmt.Sprintf(format, args...))
-}
-
-func (b batch) String() string { return strings.Join(b.lines, "\n") + "\n" }
-
-// wires is the network. First comes every link, made in a namespace with both its ends, and then the addresses. The host never
-// has any of them, not even for a moment.
-func (p plan) wires() []batch {
-	all := p.links()
-	for _, h := range p.all() {
-		all = append(all, p.addresses(h))
+func names(hosts []host) (all []string) {
+	for _, h := range hosts {
+		all = append(all, h.Name)
 	}
 	return all
 }
 
-// links are the bridges with their links, and the router's links to the buyers and to each director.
-func (p plan) links() []batch {
-	bridges, router := batch{in: p.bridges.Place}, batch{in: p.router.Place}
-	for _, bridge := range []string{"lan", "edge"} {
-		bridges.add("link add %s type bridge", bridge)
-		bridges.add("link set %s up", bridge)
-	}
-	for _, h := range p.all() {
-		for _, n := range h.nics() {
-			if n.name == "up" {
-				router.add("link add %s type veth peer name up netns %s", h.Name, h.Place)
-				router.add("address add %s/24 dev %s", h.gate, h.Name)
-				router.add("link set %s up", h.Name)
-				continue
-			}
-			bridges.add("link add %s-%s type veth peer name %s netns %s", n.name, h.Name, n.name, h.Place)
-			bridges.add("link set %s-%s master %s up", n.name, h.Name, n.name)
-		}
-	}
-	return []batch{bridges, router}
+// All is every machine, the bridges first.
+func (p plan) All() []host {
+	return slices.Concat([]host{p.bridges, p.buyers, p.router}, p.directors, p.fronts, p.edges, p.stores)
 }
 
-// nic is a machine's end of a link, and its address there.
-type nic struct{ name, addr string }
+// redis is the primary's address.
+func (p plan) redis() string { return p.stores[0].Edge + ":" + redisPort }
 
-func (h host) nics() []nic {
-	all := []nic{{"lan", h.Lan}, {"edge", h.edge}, {"up", h.up}}
-	return slices.DeleteFunc(all, func(n nic) bool { return n.addr == "" })
+// Reals are the nginx, for the templates.
+func (p plan) Reals() []host { return p.fronts }
+
+// batch is lines for `ip -n NAMESPACE -batch -`.
+type batch struct {
+	in   rig.Place
+	text string
 }
 
-// addresses gives a machine its addresses and routes. The buyers' address is not among them. A director takes it when an nginx
-// lives. nginx has it from the start, and announces it to no machine (see settings).
-func (p plan) addresses(h host) batch {
-	b := batch{in: h.Place}
-	b.add("link set lo up")
-	for _, n := range h.nics() {
-		b.add("address add %s/24 dev %s", n.addr, n.name)
-		b.add("link set dev %s up", n.name)
+// wires is the network. First comes every link, made in a namespace with both its ends, and then the addresses. The host never
+// has any of them, not even for a moment.
+func (p plan) wires() []batch {
+	all := []batch{{p.bridges.Place, conf("bridges", p)}, {p.router.Place, conf("ways", p)}}
+	for _, h := range p.All() {
+		all = append(all, batch{h.Place, conf("addresses", station{p, h})})
 	}
-	switch h.Name[0] {
-	case 'c':
-		b.add("route add default via %s", h.gate)
-	case 'n':
-		b.add("address add %s/32 dev lo", p.Address)
-		b.add("route add default via %s", routerLan)
-	}
-	return b
+	return all
 }
 
 // settings are kernel settings of a machine, by file below /proc/sys/net/ipv4. They are written before the links are made,
 // because a new link takes them over.
 func (h host) settings() map[string]string {
 	s := map[string]string{"conf/all/rp_filter": "0", "conf/default/rp_filter": "0"}
-	kind := h.Name[0]
-	if kind == 'r' || kind == 'd' { // they forward
+	kind := h.Kind()
+	if kind == "r" || kind == "d" { // they forward
 		s["ip_forward"], s["conf/all/send_redirects"], s["conf/default/send_redirects"] = "1", "0", "0"
 	}
-	if kind == 'd' || kind == 'n' { // they keep silent about the address on lo
+	if kind == "d" || kind == "n" { // they keep silent about the address on lo
 		s["conf/all/arp_ignore"], s["conf/all/arp_announce"] = "1", "2"
 	}
-	if kind == 'r' {
+	if kind == "r" {
 		// The hash is over addresses, protocol and ports. Policy 1 would follow the sender's socket over veth, and flatter every
 		// fail-over.
 		s["fib_multipath_hash_policy"], s["fib_multipath_hash_fields"] = "3", "55"
 	}
 	return s
+}
+
+//go:embed *.tmpl
+var files embed.FS
+
+var templates = template.Must(template.New("").Funcs(template.FuncMap{
+	"port":    func() string { return buyersPort },
+	"buckets": func() int { return buckets },
+	"seconds": func(n int) string { return fmt.Sprintf("%.2f", ms(n).Seconds()) },
+	"again":   func(n int) int { return n - 1 }, // the times after the first
+}).ParseFS(files, "*.tmpl"))
+
+// conf is what a template makes of its data.
+func conf(name string, data any) string {
+	var b strings.Builder
+	if err := templates.ExecuteTemplate(&b, name+".tmpl", data); err != nil {
+		panic(err) // the templates are constant, and tests run each
+	}
+	return b.String()
+}
+
+// Print is the configuration of a director or router, for a machine of its own. A director may run keepalived instead of ours. It
+// has the same checks and the same balancing, and its address comes and goes with the nginx behind it.
+func Print(t Topology, what string) (string, error) {
+	p := newPlan(t)
+	switch what {
+	case "keepalived":
+		return conf("keepalived.conf", p), nil
+	case NFT, LVS:
+		return conf(what+".begin", p) + conf(what+".change", p.change(nil, p.fronts)), nil
+	case "topology":
+		return t.String(), nil
+	case "ospf":
+		return conf("frr", station{p, p.router}) + conf("frr", station{p, p.directors[0]}), nil
+	}
+	return "", fmt.Errorf("%w: --print %q", ErrUsage, what)
+}
+
+// station is a machine among all.
+type station struct {
+	plan
+	host
+}
+
+// Links are the interfaces towards others that speak OSPF.
+func (s station) Links() []string {
+	if s.host == s.router {
+		return names(s.directors)
+	}
+	return []string{"up"}
 }

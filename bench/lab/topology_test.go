@@ -61,9 +61,9 @@ func TestWiresAndSettings(t *testing.T) {
 	p := newPlan(standardTopology())
 	var b strings.Builder
 	for _, batch := range p.wires() {
-		fmt.Fprintf(&b, "# %s\n%s\n", batch.in, batch)
+		fmt.Fprintf(&b, "# %s\n%s\n", batch.in, batch.text)
 	}
-	for _, h := range p.all() {
+	for _, h := range p.All() {
 		fmt.Fprintf(&b, "# %s: %v\n", h.Place, h.settings())
 	}
 	golden(t, "wires.txt", b.String())
@@ -76,7 +76,7 @@ func TestWiresStayInside(t *testing.T) {
 		if !strings.HasPrefix(string(batch.in), prefix) {
 			t.Errorf("a batch for %q", batch.in)
 		}
-		for _, line := range batch.lines {
+		for line := range strings.Lines(batch.text) {
 			if strings.Contains(line, "type veth") && !strings.Contains(line, "netns "+prefix) {
 				t.Errorf("a link whose other end goes nowhere of ours: %s", line)
 			}

@@ -177,17 +177,8 @@ func short(d time.Duration) string {
 	return fmt.Sprintf("%.2f s", d.Seconds())
 }
 
-// The trials: calm, without a death, and one for each layer.
-const (
-	calmTrial     = "calm"
-	linkTrial     = "link"
-	directorTrial = "director"
-	nginxTrial    = "nginx"
-	edgeTrial     = "edge"
-	replicaTrial  = "replica"
-)
-
-var trials = []string{calmTrial, linkTrial, directorTrial, nginxTrial, edgeTrial, replicaTrial}
+// trials are calm, without a death, and one for each layer.
+var trials = []string{"calm", "link", "director", "nginx", "edge", "replica"}
 
 // death is the fault of a trial.
 type death struct {
@@ -204,11 +195,11 @@ func (l *lab) death(trial string) *death {
 	first, last := l.directors[0], l.directors[len(l.directors)-1]
 	front, edge, replica := l.fronts[0], l.edges[len(l.edges)-1], l.stores[min(1, l.Replicas)]
 	return map[string]*death{
-		linkTrial:     {"router", first, "link r-" + first.Name + " is cut", l.setLink("down"), l.setLink("up"), l.away(l.avoids)},
-		directorTrial: {"directors", last, last.Name + " dies silently, its links up", silence, l.rouse, l.away(l.avoids)},
-		nginxTrial:    {"nginx", front, front.Name + " is killed, workers and gate too", kill, l.startFront, l.away(l.passesBy)},
-		edgeTrial:     {"edges", edge, edge.Name + " is killed (-9)", kill, l.startEdge, l.calmed},
-		replicaTrial:  {"redis", replica, "replica " + replica.Name + " is killed (-9)", kill, l.startStore, l.reopened},
+		"link":     {"router", first, "link r-" + first.Name + " is cut", l.setLink("down"), l.setLink("up"), l.away(l.avoids)},
+		"director": {"directors", last, last.Name + " dies silently, its links up", silence, l.rouse, l.away(l.avoids)},
+		"nginx":    {"nginx", front, front.Name + " is killed, workers and gate too", kill, l.startFront, l.away(l.passesBy)},
+		"edge":     {"edges", edge, edge.Name + " is killed (-9)", kill, l.startEdge, l.calmed},
+		"replica":  {"redis", replica, "replica " + replica.Name + " is killed (-9)", kill, l.startStore, l.reopened},
 	}[trial]
 }
 

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"spike/bench"
 )
@@ -26,7 +25,6 @@ type NginxOptions struct {
 	Conf  string // nginx.conf
 	Idle  int    // the status of its answer at /, which costs nothing; 0: not asked
 	Place Place
-	User  *syscall.Credential // nil: this process' user
 }
 
 // NewNginx makes an nginx.
@@ -41,13 +39,10 @@ func NewNginx(o NginxOptions) (*Nginx, error) {
 	if err == nil {
 		err = os.WriteFile(file, []byte(o.Conf), 0o644)
 	}
-	if err == nil && o.User != nil {
-		err = os.Chown(dir, int(o.User.Uid), int(o.User.Gid))
-	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", o.Name, err)
 	}
-	n := &Nginx{Addr: o.Addr, Process: &Process{Spec: Spec{Name: o.Name, Path: path, Dir: dir, Place: o.Place, User: o.User,
+	n := &Nginx{Addr: o.Addr, Process: &Process{Spec: Spec{Name: o.Name, Path: path, Dir: dir, Place: o.Place,
 		Addrs: []string{o.Addr}, Args: []string{"-p", dir, "-c", file, "-e", "stderr", "-g", "daemon off;"}}}}
 	if o.Idle != 0 {
 		n.Probe = o.Place.Answers("http://"+o.Addr+"/", o.Idle)
@@ -67,13 +62,7 @@ type Topology struct {
 
 func (t Topology) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "listen: %s\n", t.Listen)
-	if t.GateDir != "" {
-		fmt.Fprintf(&b, "gate_dir: %s\n", t.GateDir)
-	}
-	if t.Workers > 0 {
-		fmt.Fprintf(&b, "workers: %d\n", t.Workers)
-	}
+	fmt.Fprintf(&b, "listen: %s\ngate_dir: %q\nworkers: %d\n", t.Listen, t.GateDir, t.Workers)
 	for _, line := range t.More {
 		fmt.Fprintln(&b, strings.TrimRight(line, "\n"))
 	}

@@ -61,12 +61,6 @@ func (p Place) Dial(ctx context.Context, network, addr string) (conn net.Conn, e
 	return conn, err
 }
 
-// Client is a client whose connections begin at the place. kept: it keeps them.
-func (p Place) Client(kept bool, timeout time.Duration) *http.Client {
-	return &http.Client{Timeout: timeout, Transport: &http.Transport{
-		DialContext: p.Dial, DisableKeepAlives: !kept, MaxIdleConnsPerHost: 1, DisableCompression: true}}
-}
-
 // get returns the answer to a GET of url from the place, whose status must be this.
 func (p Place) get(ctx context.Context, url string, status int) ([]byte, error) {
 	const most = 16 << 20 // bytes
@@ -74,7 +68,9 @@ func (p Place) get(ctx context.Context, url string, status int) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	resp, err := p.Client(false, 5*time.Second).Do(req)
+	c := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DialContext: p.Dial, DisableKeepAlives: true,
+		DisableCompression: true}}
+	resp, err := c.Do(req)
 	if err != nil {
 		return nil, err
 	}

@@ -68,6 +68,18 @@ func TestTopologyIsReadAsItWasMeant(t *testing.T) {
 	}
 }
 
+// Without a gate, and with a worker for each CPU.
+func TestShortestTopologyIsRead(t *testing.T) {
+	file, err := Topology{Listen: "127.0.0.1:8080", Edges: []string{"127.0.0.1:3001"}}.Save(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := nginx.Load(file)
+	if err != nil || got.GateDir != "" || got.Workers != 0 || got.Edges[0].Weight != 1 {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 // nginx' workers may run as nobody: they must be able to enter and to read.
 func TestRoomsAreOpen(t *testing.T) {
 	for name, make := range map[string]func() (string, error){

@@ -165,8 +165,7 @@ func (s *Site) OpenFront(ctx context.Context, t Topology, conf string) (err erro
 }
 
 // FlagDir makes a folder for flags. The folder is removed when the site closes.
-func (s *Site) FlagDir() (string, error) {
-	var err error
+func (s *Site) FlagDir() (dir string, err error) {
 	s.flags, err = FlagDir()
 	return s.flags, err
 }
@@ -232,35 +231,31 @@ func (c Costs) Since(before Costs) Costs {
 
 // Costs reads what the site has spent so far.
 func (s *Site) Costs(ctx context.Context) (c Costs, err error) {
+	add := func(sum *time.Duration, p *Process) {
+		cpu, failed := p.CPU()
+		if *sum += cpu; !errors.Is(failed, ErrNoCPU) {
+			err = errors.Join(err, failed)
+		}
+	}
 	for _, one := range s.Servers {
-		err = errors.Join(err, addCPU(&c.Servers, one.Process))
+		add(&c.Servers, one.Process)
 	}
 	if s.Nginx != nil {
-		err = errors.Join(err, addCPU(&c.Nginx, s.Nginx.Process))
+		add(&c.Nginx, s.Nginx.Process)
 	}
 	if s.Gate != nil {
-		err = errors.Join(err, addCPU(&c.Gate, s.Gate.Process))
+		add(&c.Gate, s.Gate.Process)
 	}
-	if s.Redis == nil || err != nil {
+	if s.Redis == nil {
 		return c, err
 	}
-	err = addCPU(&c.Redis, s.Redis.Process)
-	if err == nil {
+	if add(&c.Redis, s.Redis.Process); err == nil {
 		c.Scripts, err = s.Redis.Scripts(ctx)
 	}
 	if err == nil {
 		c.Sold, err = s.Redis.Sold(ctx, Sale)
 	}
 	return c, err
-}
-
-func addCPU(sum *time.Duration, p *Process) error {
-	cpu, err := p.CPU()
-	*sum += cpu
-	if errors.Is(err, ErrNoCPU) {
-		return nil
-	}
-	return err
 }
 
 // SettledCosts is Costs with the work after the last answer. The site gets a pause, and up to limit while its sold count grows.

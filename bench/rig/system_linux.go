@@ -3,7 +3,6 @@ package rig
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -76,11 +75,9 @@ func listeners(pid int, port uint64) (sockets []string, err error) {
 
 // has says whether a process has one of these sockets.
 func has(pid int, sockets []string) bool {
-	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
-	return slices.ContainsFunc(files, func(file string) bool {
-		to, err := os.Readlink(file)
-		return err == nil && slices.Contains(sockets, to)
-	})
+	p, _ := procfs.NewProc(pid)
+	files, _ := p.FileDescriptorTargets() // an error: it has ended
+	return slices.ContainsFunc(files, func(file string) bool { return slices.Contains(sockets, file) })
 }
 
 // Do calls f on a thread that is at the place meanwhile. A socket made there stays there. A thread that cannot come back is
