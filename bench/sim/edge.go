@@ -250,11 +250,6 @@ type host struct {
 	wall  int64   // its clock, ahead of true time
 }
 
-func newHost(w *world, id int) *host {
-	return &host{world: w, id: uint64(id), name: fmt.Sprintf("n%d", id+1), route: w.primary, data: w.chance(w.fates.data),
-		drift: 1 + (w.rng.Float64()-0.5)/500, wall: w.rng.Int64N(int64(time.Hour)) - int64(time.Hour/2)}
-}
-
 // begin starts an edge, a new instance. It settles the rings of earlier edges (recoverAll).
 func (h *host) begin() {
 	h.runs++

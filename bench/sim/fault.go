@@ -123,7 +123,7 @@ func (w *world) crash() {
 	if w.chance(0.5) {
 		split = w.oneOf(4*time.Second, 14*time.Second)
 	}
-	w.failOver(split)
+	w.failOver(split, 0.3)
 }
 
 // operate is an operator's change, with its news.
@@ -247,7 +247,7 @@ func (w *world) visit() {
 // closesAt is when the sale closes, by the store's clock. 0: never.
 func (w *world) closesAt() int64 {
 	switch {
-	case w.edited != nil && w.primary.has(w.edited):
+	case w.primary.has(w.edited):
 		return w.edited.call.(ledger.EditRequest).Closes.UnixMicro()
 	case w.fates.closes > 0:
 		return start/1000 + w.fates.closes.Microseconds()

@@ -75,35 +75,25 @@ func Run(ctx context.Context, o Options) (Report, error) {
 
 // each passes worlds to take in the order of the seeds, until there are no more or take returns false. Then none is alive.
 func (o Options) each(ctx context.Context, take func(World) (more bool)) error {
-	ctx, stop := context.WithCancel(ctx)
-	workers := max(1, o.Workers)
-	results := make(chan chan World, 4*workers) // in the order of the seeds
 	var alive errgroup.Group
 	defer func() { _ = alive.Wait() }()
-	defer stop()
-	alive.SetLimit(workers + 1) // and one who starts them
-	alive.Go(func() error {
-		defer close(results)
-		for seed := o.First; seed-o.First < o.Seeds; seed++ {
-			result := make(chan World, 1)
-			select {
-			case results <- result:
-			case <-ctx.Done():
-				return nil
-			}
+	workers := max(1, o.Workers)
+	alive.SetLimit(workers)
+	results := make(chan chan World, 4*workers) // in the order of the seeds
+	for begun, taken := uint64(0), uint64(0); taken < o.Seeds; taken++ {
+		for ; begun < o.Seeds && len(results) < cap(results); begun++ {
+			seed, result := o.First+begun, make(chan World, 1)
+			results <- result
 			alive.Go(func() error {
 				result <- Live(seed, o)
 				return nil
 			})
 		}
-		return nil
-	})
-	for result := range results {
-		if w := <-result; ctx.Err() != nil || !take(w) {
-			break
+		if w := <-<-results; ctx.Err() != nil || !take(w) {
+			return ctx.Err()
 		}
 	}
-	return ctx.Err()
+	return nil
 }
 
 // Report is the result of many worlds.

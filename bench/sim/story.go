@@ -41,7 +41,7 @@ func brief(v any) any {
 		return fmt.Sprintf("re-assert in era %d %+v for %s", v.Era, v.Leases, v.Instance)
 	case ledger.DeductRequest:
 		return fmt.Sprintf("deduct %d nonce %d", v.N, v.Nonce)
-	case deducts:
+	case []ledger.DeductRequest:
 		return briefEach(v, func(q ledger.DeductRequest) any {
 			return fmt.Sprintf("%v of %x for %x offer %v", brief(q), q.Key[:8], q.Buyer, brief(q.Offer))
 		})
@@ -66,7 +66,15 @@ func brief(v any) any {
 	case ledger.ExpireReply:
 		return fmt.Sprintf("%v freed %d", brief(v.Head), v.Freed)
 	case ledger.Head:
-		return briefHead(v)
+		s := fmt.Sprintf("[%d era %d of %d: %d free %d leased %d limbo %d pending %d confirmed, %v",
+			v.Now, v.Era, v.Total, v.Free, v.Leased, v.Limbo, v.Pending, v.Confirmed, v.State)
+		if v.Recall {
+			s += ", recall"
+		}
+		if v.Reopens > 0 {
+			s += fmt.Sprintf(", grants nothing until %d", v.Reopens)
+		}
+		return s + "]"
 	case ledger.Claim:
 		return fmt.Sprintf("%d+%d under %d nonce %d until %d", v.Serial, v.Count, v.Fence, v.Nonce, v.Expiry)
 	case []ledger.Claim:
@@ -80,18 +88,6 @@ func briefEach[T any](list []T, one func(T) any) (all []any) {
 		all = append(all, one(v))
 	}
 	return all
-}
-
-func briefHead(h ledger.Head) string {
-	s := fmt.Sprintf("[%d era %d of %d: %d free %d leased %d limbo %d pending %d confirmed, %v",
-		h.Now, h.Era, h.Total, h.Free, h.Leased, h.Limbo, h.Pending, h.Confirmed, h.State)
-	if h.Recall {
-		s += ", recall"
-	}
-	if h.Reopens > 0 {
-		s += fmt.Sprintf(", grants nothing until %d", h.Reopens)
-	}
-	return s + "]"
 }
 
 // kind is the kind of an event of the trace.
