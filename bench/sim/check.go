@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"time"
@@ -97,14 +98,10 @@ func (c *checks) promise(p *promise) {
 	c.giveToken(p)
 }
 
-func (c *checks) deducted(e *edge, r ledger.DeductReply, a answer) {
-	c.wins(e, r.Claim, "deducted")
-	c.bought(&promise{Claim: r.Claim, birth: e.birth, edge: e}, a)
-}
-
 // bought checks a promise that the ledger itself has made.
-func (c *checks) bought(p *promise, a answer) {
-	c.known[idOf(p.Claim)] = p
+func (c *checks) bought(e *edge, claim ledger.Claim, a answer) {
+	p := cmp.Or(c.of(claim), &promise{Claim: claim, birth: e.birth, edge: e})
+	c.known[idOf(claim)] = p
 	if p.ends = 0; c.fates.hold > 0 { // else the answer is never over
 		p.ends = c.soon(c.fates.hold.Microseconds())
 	}
@@ -282,7 +279,6 @@ func (c *checks) everybodyKnows() {
 // end is the last check of a world.
 func (c *checks) end() {
 	c.audit()
-	c.owns()
 	c.soldHaveOwners()
 	c.bounded()
 	c.offered()

@@ -17,11 +17,13 @@ func (c *checks) ran(s *server, e *entry, reply any, err error) {
 	if h.Free+h.Leased+h.Limbo+h.Pending+h.Confirmed != h.Total {
 		c.fail("Redis %d does not add up: %v", s.id, h)
 	}
+	if h.Lots.Kept > h.Free {
+		c.fail("Redis %d keeps %d units for winners: %v", s.id, h.Lots.Kept, h)
+	}
 	if err == nil {
 		c.fences(s, e.call, reply)
-		c.buys(s, e.call, reply)
+		c.buys(s, e, reply)
 		c.inARow(s, e.call, reply)
-		c.kept(s, e, reply)
 	}
 	if q, ok := e.call.(byToken); ok {
 		c.letGo(q, reply.(ledger.ReservationReply))
@@ -54,7 +56,6 @@ func (c *checks) ran(s *server, e *entry, reply any, err error) {
 	}
 	if c.scripts++; c.scripts%every == 0 {
 		c.audit()
-		c.owns()
 	}
 }
 
@@ -91,6 +92,7 @@ func (c *checks) audit() {
 	if a := c.primary.twin.Audit(saleName); !a.OK {
 		c.fail("audit: %v", a.Violations)
 	}
+	c.owns()
 }
 
 // fences checks that the new fences of a call grow within a history.
@@ -205,9 +207,9 @@ func (s *server) keepAnswer(b bought) (first bought, known bool) {
 }
 
 // buys checks the buys of a call, each by itself.
-func (c *checks) buys(s *server, call, reply any) {
+func (c *checks) buys(s *server, e *entry, reply any) {
 	granted, limit := false, c.fates.limit
-	for _, b := range boughtBy(call, reply) {
+	for _, b := range boughtBy(e.call, reply) {
 		first, known := s.keepAnswer(b)
 		if b.Err != nil {
 			continue
@@ -230,6 +232,9 @@ func (c *checks) buys(s *server, call, reply any) {
 			}
 		}
 		c.releases(s, b)
+		if b.q.ByLot {
+			c.lot(s, e, b)
+		}
 	}
 	if !granted || limit == 0 {
 		return

@@ -245,7 +245,8 @@ func (e *edge) deduct(n uint32) {
 	q := ledger.DeductRequest{Party: e.party(), N: n, Nonce: e.nonce()}
 	e.ask(q, func(r ledger.DeductReply, a answer) {
 		if r.Answer == ledger.Granted {
-			e.check.deducted(e, r, a)
+			e.check.wins(e, r.Claim, "deducted")
+			e.check.bought(e, r.Claim, a)
 		}
 	})
 }
@@ -254,16 +255,15 @@ func (e *edge) deduct(n uint32) {
 // be prolonged before it pays, and its money may go back.
 type holder struct {
 	*world
+	byToken
 	p     *promise
-	what  tokenCall
-	by    time.Duration // of prolong
 	tries int
 }
 
 // giveToken decides how the winner uses its token.
 func (w *world) giveToken(p *promise) {
 	f, dice, what := w.fates, w.rng.Float64(), confirm
-	h := &holder{world: w, p: p}
+	h := &holder{world: w, byToken: byToken{birth: p.birth, claim: p.Claim}, p: p}
 	switch {
 	case dice < f.pays:
 		if f.prolongs > 0 && f.hold > 0 && w.chance(f.prolongs) {
@@ -289,7 +289,7 @@ func (h *holder) will(what tokenCall, tries int, within time.Duration) {
 // show brings the token to some edge.
 func (h *holder) show() {
 	if h.tries--; h.tries >= 0 {
-		h.call(h.someHost(), byToken{what: h.what, birth: h.p.birth, claim: h.p.Claim, by: h.by}, h.hear)
+		h.call(h.someHost(), h.byToken, h.hear)
 	}
 }
 

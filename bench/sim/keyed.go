@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"cmp"
 	"encoding/binary"
 	"slices"
 	"time"
@@ -109,7 +108,7 @@ func (c *checks) keyTold(e *edge, b *keyed, r ledger.DeductReply, a answer) {
 		return
 	}
 	if b.told, b.lasts = r, a.lasts; r.Answer == ledger.Granted {
-		c.bought(cmp.Or(c.of(r.Claim), &promise{Claim: r.Claim, birth: e.birth, edge: e}), a)
+		c.bought(e, r.Claim, a)
 	}
 }
 
@@ -325,7 +324,8 @@ func (b *entrant) collect(e *edge) {
 			return
 		}
 		if b.told.Count == 0 {
-			b.check.deducted(e, r, a)
+			b.check.wins(e, r.Claim, "deducted")
+			b.check.bought(e, r.Claim, a)
 		} else if b.Histories == 0 && idOf(b.told) != idOf(r.Claim) {
 			b.fail("a lot was told %v, and is told %v", b.told, r.Claim)
 		}
@@ -333,25 +333,15 @@ func (b *entrant) collect(e *edge) {
 	})
 }
 
-// kept checks that no more units are kept for winners than are free, and that a winner for whom one is kept does not hear "none".
-func (c *checks) kept(s *server, e *entry, reply any) {
-	h := s.twin.Last()
-	if h.Lots.Kept > h.Free {
-		c.fail("Redis %d keeps %d units for winners: %v", s.id, h.Lots.Kept, h)
-	}
-	for _, one := range boughtBy(e.call, reply) {
-		if !one.q.ByLot || one.Err != nil {
-			continue
-		}
-		b := c.entrants[binary.BigEndian.Uint64(one.q.Buyer[:])-1]
-		switch {
-		case one.Answer == ledger.Granted:
-			b.got = append(b.got, e)
-		case one.State != ledger.Open, one.Lots.Kept == 0, !one.MayHaveLot(one.q.Buyer):
-		case !s.has(b.in), slices.ContainsFunc(b.got, s.has):
-		default:
-			c.fail("buyer %x has won, and there is nothing: %v", one.q.Buyer, one.Head)
-		}
+// lot checks that a winner for whom a unit is kept does not hear "none".
+func (c *checks) lot(s *server, e *entry, b bought) {
+	switch who := c.entrants[binary.BigEndian.Uint64(b.q.Buyer[:])-1]; {
+	case b.Answer == ledger.Granted:
+		who.got = append(who.got, e)
+	case b.State != ledger.Open, b.Lots.Kept == 0, !b.MayHaveLot(b.q.Buyer):
+	case !s.has(who.in), slices.ContainsFunc(who.got, s.has):
+	default:
+		c.fail("buyer %x has won, and there is nothing: %v", b.q.Buyer, b.Head)
 	}
 }
 

@@ -82,11 +82,7 @@ func (w *world) serve(s *server, call any, reply func(answer)) {
 		w.spread(false)
 	}
 	a := answer{r, err, h, e, s.synced || s.most > 0} // the disk has it, or every replica that there ever was
-	n := w.waitsFor(e, h)
-	if err != nil {
-		n = 0
-	}
-	s.wait(e, n, func(ok bool) {
+	s.wait(e, w.waitsFor(e, h, err), func(ok bool) {
 		if !ok {
 			w.recount(s)
 			a = unanswered
@@ -102,15 +98,15 @@ func (w *world) spread(unsure bool) {
 	}
 	state := w.primary.twin.Last().State
 	for _, e := range w.edges {
-		sure := !unsure && !w.chance(0.05)
+		n := &allotment.News{Door: state, Unsure: unsure || w.chance(0.05)}
 		if e.gone || w.chance(w.fates.loss+0.1) {
 			continue
 		}
 		if w.fates.crowded() && e.news != nil { // as in the Runner, newer news replaces news on the way
-			*e.news = allotment.News{Door: state, Unsure: e.news.Unsure || !sure}
+			n.Unsure = n.Unsure || e.news.Unsure
+			*e.news = *n
 			continue
 		}
-		n := &allotment.News{Door: state, Unsure: !sure}
 		e.news = n
 		w.after(w.latency(), func() {
 			if e.news == n {

@@ -51,7 +51,7 @@ var plots = []plot{
 		f.hold += 7 * time.Second
 	}, func(w *world, opening time.Duration) {
 		w.after(opening, func() {
-			w.whenAny((*host).unsettled, func(*host) {
+			w.whenAny(func(h *host) bool { return h.edge.a.Claims() > 2 }, func(*host) {
 				w.allDie(w.oneOf(200*time.Millisecond, 2*time.Second), w.oneOf(300*time.Millisecond, time.Second))
 				w.burnAll()
 			})
@@ -83,13 +83,6 @@ func (f *fates) drawPlot(r *rand.Rand) {
 	f.hosts, f.slack = max(f.hosts, 3), 1
 	f.hold, f.term = time.Duration(1000+r.IntN(1000))*time.Millisecond, 1500*time.Millisecond
 	f.plot.needs(f, r)
-}
-
-// plays begins the plot.
-func (w *world) plays() {
-	if p := w.fates.plot; p != nil { // a world without one draws no random number for it
-		p.plays(w, 2*time.Second+w.upTo(2*time.Second))
-	}
 }
 
 // glance is how often a plot looks whether its next act may come.
@@ -189,9 +182,6 @@ func (w *world) fallBehind() {
 	})
 }
 
-// unsettled says whether the host's edge has sold units that the ledger does not know of.
-func (h *host) unsettled() bool { return h.edge.a.Claims() > 2 }
-
 // burnAll ends all machines. Each comes back with its disk.
 func (w *world) burnAll() {
 	for _, h := range w.hosts {
@@ -242,7 +232,7 @@ func (w *world) latePayers() {
 	now := w.check.ledgerNow()
 	for _, p := range w.check.order {
 		if o, paid, owned := w.primary.twin.Owner(p.Serial); owned && !paid && p.is(o) && p.Expiry <= now {
-			(&holder{world: w, p: p, what: confirm, tries: 1}).show()
+			(&holder{w, byToken{what: confirm, birth: p.birth, claim: p.Claim}, p, 1}).show()
 		}
 	}
 }

@@ -137,14 +137,10 @@ func (s *server) execute(call any) (reply any, e *entry, err error) {
 	if q, ok := call.([]ledger.DeductRequest); ok && len(q) > 1 {
 		s.w.Beside += len(q)
 	}
-	switch r := reply.(type) { // a refusal has no head, and a look leaves the ledger as it was
-	case ledger.ReservationReply:
+	if r, looks := reply.(ledger.ReservationReply); looks { // it leaves the ledger as it was
 		is = r.Head
-	case []ledger.Deducted:
-	default:
-		if err != nil {
-			is = ledger.Head{}
-		}
+	} else if _, several := reply.([]ledger.Deducted); err != nil && !several { // a refusal has no head
+		is = ledger.Head{}
 	}
 	s.w.trace(ran, s.id<<32|number, uint64(is.Now),
 		is.Rev<<32|is.Free<<16|is.Leased, is.Pending<<32|is.Confirmed<<16|is.Limbo)

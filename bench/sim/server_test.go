@@ -26,7 +26,7 @@ func (w *world) lease(request uint64) *entry {
 func TestALogIsItsLedger(t *testing.T) {
 	for seed := range uint64(8) {
 		w := newWorld(seed, "", false)
-		if wrong := w.live(); wrong != "" {
+		if wrong := w.live().Wrong; wrong != "" {
 			t.Fatal(wrong)
 		}
 		again := w.newTwin()

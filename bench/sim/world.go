@@ -79,7 +79,11 @@ func newWorld(seed uint64, mutant ledger.Mutant, telling bool) *world {
 		now: start, telling: telling, batches: map[string]uint64{}}
 	w.Total = w.fates.total
 	w.bounds.Cover, w.bounds.Lease, w.bounds.Mutant = w.fates.cover, w.fates.term, mutant
-	w.tighten()
+	if w.fates.most > 1 || seed%4 == 0 { // so few ranges count as many
+		w.bounds.Ranges = []int{1, 2, 3, 64}[seed/4%4]
+		w.bounds.Frees = []int{1, 2, 128}[seed/16%3]
+		w.bounds.Held = []int{4, 8, 128}[seed/48%3]
+	}
 	w.ledger = w.bounds
 	w.mutate()
 	w.check = checks{world: w, owner: map[uint32]*promise{}, known: map[claimID]*promise{}}
@@ -94,26 +98,29 @@ func newWorld(seed uint64, mutant ledger.Mutant, telling bool) *world {
 	return w
 }
 
-// live runs a world, and returns the violation that it found.
-func (w *world) live() (wrong string) {
+// live runs a world. Its result may have a violation.
+func (w *world) live() (out World) {
 	defer func() {
 		switch r := recover().(type) {
 		case nil:
 		case violation:
-			wrong = string(r)
+			w.Wrong = string(r)
 		default: // the code under test gave up
-			wrong = fmt.Sprintf("panic: %v", r)
+			w.Wrong = fmt.Sprintf("panic: %v", r)
 			w.tell("%s", debug.Stack())
 		}
+		out = w.World
 	}()
 	w.run()
-	return ""
+	return out
 }
 
 // run goes from the faults to the end.
 func (w *world) run() {
 	w.planFaults()
-	w.plays()
+	if p := w.fates.plot; p != nil { // a world without one draws no random number for it
+		p.plays(w, 2*time.Second+w.upTo(2*time.Second))
+	}
 	w.enters()
 	w.quietBuyers()
 	w.until(start+int64(w.fates.length), nil)
@@ -143,15 +150,6 @@ func (w *world) run() {
 		w.check.everybodyKnows()
 	}
 	w.check.end()
-}
-
-// tighten makes the ledger's bounds so small in some worlds that few ranges count as many. It draws no random number.
-func (w *world) tighten() {
-	if w.fates.most > 1 || w.Seed%4 == 0 {
-		w.bounds.Ranges = []int{1, 2, 3, 64}[w.Seed/4%4]
-		w.bounds.Frees = []int{1, 2, 128}[w.Seed/16%3]
-		w.bounds.Held = []int{4, 8, 128}[w.Seed/48%3]
-	}
 }
 
 // mustEnd waits for a state of the ledger. It waits for as long as a dead edge's last call takes to arrive, its lease to end,
