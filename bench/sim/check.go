@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"time"
@@ -82,10 +83,11 @@ func (c *checks) promise(p *promise) {
 		if old := c.owner[s]; old != nil {
 			if old.live(now) {
 				c.fail("serial %d has two winners at ledger time %d: %s's %v, paid %v, and %s's %v", s, now, old.edge.name, old.Claim,
-					old.paid != nil, p.edge.name, p.Claim)
+					old.isPaid(), p.edge.name, p.Claim)
 			}
 			old.beaten = true
-			if old.Fence == p.Fence || old.Fence > p.Fence && c.primary.knows(old) { // fences grow within a history
+			here := c.primary.has(old.grant) || c.primary.has(old.kept.entry)
+			if old.Fence == p.Fence || old.Fence > p.Fence && here { // fences grow within a history
 				c.fail("serial %d is sold under fence %d, after %d", s, p.Fence, old.Fence)
 			}
 		}
@@ -96,26 +98,22 @@ func (c *checks) promise(p *promise) {
 	c.giveToken(p)
 }
 
-func (c *checks) deducted(e *edge, r ledger.DeductReply, a answer) {
-	c.wins(e, r.Claim, "deducted")
-	c.bought(&promise{Claim: r.Claim, birth: e.birth, edge: e}, a)
-}
-
 // bought checks a promise that the ledger itself has made.
-func (c *checks) bought(p *promise, a answer) {
-	c.known[idOf(p.Claim)] = p
+func (c *checks) bought(e *edge, claim ledger.Claim, a answer) {
+	p := cmp.Or(c.of(claim), &promise{Claim: claim, birth: e.birth, edge: e})
+	c.known[idOf(claim)] = p
 	if p.ends = 0; c.fates.hold > 0 { // else the answer is never over
 		p.ends = c.soon(c.fates.hold.Microseconds())
 	}
-	p.answered, p.kept, p.keptFor = true, a.entry, a.lasts()
+	p.answered, p.kept = true, a
 	c.promise(p)
 	c.keeps(p, a)
 }
 
 // keeps notes that the ledger has answered for a promise.
 func (c *checks) keeps(p *promise, a answer) {
-	if p.kept == nil {
-		p.kept, p.keptFor = a.entry, a.lasts()
+	if p.kept.entry == nil {
+		p.kept = a
 	}
 	if !c.primary.has(a.entry) {
 		c.forgotten(p)
@@ -130,7 +128,7 @@ func (c *checks) confirmed(p *promise, a answer) {
 		}
 		c.owner[s] = p
 	}
-	p.paid, p.paidFor = a.entry, a.lasts()
+	p.paid = a
 	c.keeps(p, a)
 }
 
@@ -160,7 +158,7 @@ func (c *checks) hears(e, of *edge, call any, a answer) {
 	case ledger.SettleReply: // from now on the slots of its claims may be used again
 		for i, claim := range call.(ledger.SettleRequest).Claims {
 			p := c.of(claim) // ran has checked it
-			if p != nil && r.Verdicts[i] == ledger.Kept && p.kept == nil && !p.over {
+			if p != nil && r.Verdicts[i] == ledger.Kept && p.kept.entry == nil && !p.over {
 				p.late = p.outlasted()
 				c.keeps(p, a)
 			}
@@ -177,7 +175,7 @@ func (c *checks) heard(claims []ledger.Claim) {
 		}
 		p.answered = true
 		c.beyond(p, c.primary.twin.Last().Total)
-		if p.kept == nil && !p.excused && p.live(c.ledgerNow()) {
+		if p.kept.entry == nil && !p.excused && p.live(c.ledgerNow()) {
 			c.fail("%s lets go of %v, for which the ledger has not answered", p.edge.name, p.Claim)
 		}
 	}
@@ -188,7 +186,7 @@ func (c *checks) lostWith(e *edge, left []ledger.Claim) {
 	for _, p := range c.order {
 		if p.edge == e && !p.answered && !slices.ContainsFunc(left, p.is) {
 			p.answered = true
-			p.excused = p.excused || p.grant == nil || !c.primary.has(p.grant)
+			p.excused = p.excused || !c.primary.has(p.grant)
 		}
 	}
 }
@@ -196,10 +194,10 @@ func (c *checks) lostWith(e *edge, left []ledger.Claim) {
 // history checks a server that goes on with another server's history. The history must have every durable answer.
 func (c *checks) history(s *server) {
 	for _, p := range c.order {
-		if p.kept != nil && !s.has(p.kept) || p.paid != nil && !s.has(p.paid) {
+		if s.lost(p.kept.entry) || s.lost(p.paid.entry) {
 			c.forgotten(p)
 		}
-		if p.answered && p.kept == nil && p.grant != nil && !s.has(p.grant) || uint64(p.Serial+p.Count) > s.twin.Last().Total+1 {
+		if p.answered && p.kept.entry == nil && s.lost(p.grant) || uint64(p.Serial+p.Count) > s.twin.Last().Total+1 {
 			p.excused = true
 		}
 	}
@@ -209,17 +207,17 @@ func (c *checks) history(s *server) {
 // forgotten notes that the history with the ledger's answer on a promise is lost.
 func (c *checks) forgotten(p *promise) {
 	now := c.ledgerNow()
-	if p.paid != nil && !c.primary.has(p.paid) {
-		if p.paidFor {
+	if c.primary.lost(p.paid.entry) {
+		if p.paid.lasts() {
 			c.fail("%v was confirmed, durably, and its history is lost", p.Claim)
 		}
-		p.paid = nil
+		p.paid = answer{}
 	}
-	if p.kept != nil && !c.primary.has(p.kept) {
-		if p.keptFor && p.live(now) {
+	if c.primary.lost(p.kept.entry) {
+		if p.kept.lasts() && p.live(now) {
 			c.fail("%v was settled, durably, and its history is lost", p.Claim)
 		}
-		p.kept, p.excused = nil, true
+		p.kept, p.excused = answer{}, true
 	}
 }
 
@@ -227,13 +225,13 @@ func (c *checks) forgotten(p *promise) {
 func (c *checks) owns() {
 	now := c.ledgerNow()
 	for _, p := range c.order {
-		if p.kept == nil || !p.live(now) {
+		if p.kept.entry == nil || !p.live(now) {
 			continue
 		}
 		for s := p.Serial; s < p.Serial+p.Count; s++ {
 			o, paid, owned := c.primary.twin.Owner(s)
-			if !owned || !p.is(o) || p.paid != nil && !paid {
-				c.fail("%s's %v was answered for, paid %v, and the ledger has %v, paid %v", p.edge.name, p.Claim, p.paid != nil, o, paid)
+			if !owned || !p.is(o) || p.isPaid() && !paid {
+				c.fail("%s's %v was answered for, paid %v, and the ledger has %v, paid %v", p.edge.name, p.Claim, p.isPaid(), o, paid)
 			}
 		}
 	}
@@ -281,9 +279,8 @@ func (c *checks) everybodyKnows() {
 // end is the last check of a world.
 func (c *checks) end() {
 	c.audit()
-	c.owns()
 	c.soldHaveOwners()
-	c.calls.bounded(c.world)
+	c.bounded()
 	c.offered()
 	lost := uint64(0)
 	for _, e := range c.edges {
@@ -322,10 +319,8 @@ type promise struct {
 	edge     *edge
 	grant    *entry // of its lease; nil for a Deduct
 	answered bool   // by the ledger: its slot may be used again
-	kept     *entry // the script whose answer said that the ledger has it
-	paid     *entry // the script that confirmed it
-	keptFor  bool   // that answer was durable
-	paidFor  bool
+	kept     answer // that said that the ledger has it
+	paid     answer // that it is confirmed
 	over     bool   // cancelled
 	beaten   bool   // it was over, and another buyer was told of one of its units
 	late     bool   // it was over by true time when the ledger took it: history was lost, and ledger time with it
@@ -338,6 +333,9 @@ type promise struct {
 // is says whether a claim is this promise's.
 func (p *promise) is(c ledger.Claim) bool { return idOf(c) == idOf(p.Claim) }
 
+// isPaid says whether its holder was told that it is confirmed.
+func (p *promise) isPaid() bool { return p.paid.entry != nil }
+
 type claimID struct{ fence, nonce uint64 }
 
 func idOf(c ledger.Claim) claimID { return claimID{c.Fence, c.Nonce} }
@@ -348,19 +346,14 @@ func (c *checks) of(claim ledger.Claim) *promise { return c.known[idOf(claim)] }
 // live says whether a promise binds at this ledger time.
 func (p *promise) live(now int64) bool {
 	w, ends := p.edge.world, p.Expiry
-	if p.longer != nil && w.primary.has(p.longer) {
+	if w.primary.has(p.longer) {
 		ends = max(ends, p.until)
 	}
-	return p.paid != nil || !p.over && (now < ends || w.fates.hold == 0 && p.kept != nil) && !p.outlasted()
+	return p.isPaid() || !p.over && (now < ends || w.fates.hold == 0 && p.kept.entry != nil) && !p.outlasted()
 }
 
 // outlasted says whether a promise that the ledger has not kept is over by true time: ledger time went back with lost history.
 func (p *promise) outlasted() bool {
 	w := p.edge.world
-	return p.paid == nil && p.ends > 0 && w.now >= p.ends && w.Histories > 0 && (p.kept == nil || p.late || !w.primary.has(p.kept))
-}
-
-// knows says whether this history has the promise, or the lease under which it was made.
-func (s *server) knows(p *promise) bool {
-	return p.grant != nil && s.has(p.grant) || p.kept != nil && s.has(p.kept)
+	return !p.isPaid() && p.ends > 0 && w.now >= p.ends && w.Histories > 0 && (p.late || !w.primary.has(p.kept.entry))
 }

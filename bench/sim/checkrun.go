@@ -17,11 +17,13 @@ func (c *checks) ran(s *server, e *entry, reply any, err error) {
 	if h.Free+h.Leased+h.Limbo+h.Pending+h.Confirmed != h.Total {
 		c.fail("Redis %d does not add up: %v", s.id, h)
 	}
+	if h.Lots.Kept > h.Free {
+		c.fail("Redis %d keeps %d units for winners: %v", s.id, h.Lots.Kept, h)
+	}
 	if err == nil {
 		c.fences(s, e.call, reply)
-		c.buys(s, e.call, reply)
+		c.buys(s, e, reply)
 		c.inARow(s, e.call, reply)
-		c.kept(s, e, reply)
 	}
 	if q, ok := e.call.(byToken); ok {
 		c.letGo(q, reply.(ledger.ReservationReply))
@@ -54,7 +56,6 @@ func (c *checks) ran(s *server, e *entry, reply any, err error) {
 	}
 	if c.scripts++; c.scripts%every == 0 {
 		c.audit()
-		c.owns()
 	}
 }
 
@@ -66,7 +67,7 @@ func (c *checks) letGo(q byToken, r ledger.ReservationReply) {
 	case q.what == cancel && r.Life == ledger.IsCancelled:
 		p.over = true
 	case q.what == release && r.Life == ledger.IsRefunded:
-		p.paid, p.paidFor, p.over = nil, false, true
+		p.paid, p.over = answer{}, true
 		c.fresh = c.now
 	}
 }
@@ -91,6 +92,7 @@ func (c *checks) audit() {
 	if a := c.primary.twin.Audit(saleName); !a.OK {
 		c.fail("audit: %v", a.Violations)
 	}
+	c.owns()
 }
 
 // fences checks that the new fences of a call grow within a history.
@@ -112,8 +114,8 @@ func fencesOf(call, reply any) (fences []uint64) {
 		fences = append(fences, r.Grant.Fence)
 	}
 	for _, b := range boughtBy(call, reply) {
-		if b.err == nil && b.r.Answer == ledger.Granted && b.q.Offer.Count == 0 && b.q.Key == none {
-			fences = append(fences, b.r.Claim.Fence)
+		if b.Err == nil && b.Answer == ledger.Granted && b.q.Offer.Count == 0 && b.q.Key == none {
+			fences = append(fences, b.Claim.Fence)
 		}
 	}
 	return fences
@@ -148,7 +150,7 @@ func (c *checks) honours(q byToken, r ledger.ReservationReply, err error) {
 	case errors.Is(err, ledger.ErrReassert), errors.Is(err, ledger.ErrRecovering): // ask again
 	case err != nil:
 		c.fail("%v is refused: %v", q, err)
-	case p.paid != nil && r.Life != ledger.IsConfirmed:
+	case p.isPaid() && r.Life != ledger.IsConfirmed:
 		c.fail("%v was confirmed, and is %v", q.claim, r.Life)
 	case r.Life == ledger.IsCancelled, r.Life == ledger.IsExpired:
 		// If history was lost, and ledger time with it, a later buyer of the unit has the better right.
@@ -168,9 +170,8 @@ func (c *checks) honours(q byToken, r ledger.ReservationReply, err error) {
 
 // bought is one buy of a call, and the ledger's answer.
 type bought struct {
-	q     ledger.DeductRequest
-	r     ledger.DeductReply
-	err   error
+	q ledger.DeductRequest
+	ledger.Deducted
 	freed bool // another buy of the call may have set units free behind it
 }
 
@@ -178,63 +179,62 @@ type bought struct {
 func boughtBy(call, reply any) (all []bought) {
 	switch q := call.(type) {
 	case ledger.DeductRequest:
-		return []bought{{q: q, r: reply.(ledger.DeductReply)}}
-	case deducts:
+		return []bought{{q: q, Deducted: ledger.Deducted{DeductReply: reply.(ledger.DeductReply)}}}
+	case []ledger.DeductRequest:
 		offers := slices.ContainsFunc(q, func(q ledger.DeductRequest) bool { return q.Offer.Count > 0 })
 		for i, d := range reply.([]ledger.Deducted) {
-			all = append(all, bought{q: q[i], r: d.DeductReply, err: d.Err, freed: len(q) > 1 && (offers || d.Due)})
+			all = append(all, bought{q[i], d, len(q) > 1 && (offers || d.Due)})
 		}
 	}
 	return all
 }
 
-// keptAnswer is the first answer under a key in a server's history.
-type keptAnswer struct {
-	n uint32
-	ledger.DeductReply
-}
-
-// keepAnswer notes the first answer under a key, and returns it. Of a buyer's refusals the ledger keeps only some.
-func (s *server) keepAnswer(b bought) (first keptAnswer, known bool) {
-	if b.err != nil || b.q.Key == none {
+// keepAnswer notes the first answer under a key in a server's history, and returns it. Of a buyer's refusals the ledger keeps
+// only some.
+func (s *server) keepAnswer(b bought) (first bought, known bool) {
+	if b.Err != nil || b.q.Key == none {
 		return first, false
 	}
 	first, known = s.answers[b.q.Key]
-	refused := b.r.Answer == ledger.OverLimit
+	refused := b.Answer == ledger.OverLimit
 	if !known && refused {
 		s.refused[b.q.Buyer]++
 	}
-	if !known && (b.r.Answer == ledger.Granted || refused && s.refused[b.q.Buyer] <= s.w.bounds.Refused) {
-		s.answers[b.q.Key] = keptAnswer{b.q.N, b.r}
+	if !known && (b.Answer == ledger.Granted || refused && s.refused[b.q.Buyer] <= s.w.bounds.Refused) {
+		s.answers[b.q.Key] = b
 	}
 	return first, known
 }
 
 // buys checks the buys of a call, each by itself.
-func (c *checks) buys(s *server, call, reply any) {
+func (c *checks) buys(s *server, e *entry, reply any) {
 	granted, limit := false, c.fates.limit
-	for _, b := range boughtBy(call, reply) {
+	for _, b := range boughtBy(e.call, reply) {
 		first, known := s.keepAnswer(b)
-		if b.err != nil {
+		if b.Err != nil {
 			continue
 		}
-		granted = granted || b.r.Answer == ledger.Granted
+		granted = granted || b.Answer == ledger.Granted
 		switch {
 		case known: // for another n the key is used
-			again := b.q.N == first.n && sameAnswer(b.r, first.DeductReply) || b.q.N != first.n && b.r.Answer == ledger.KeyUsed
+			again := b.q.N == first.q.N && sameAnswer(b.DeductReply, first.DeductReply) || b.q.N != first.q.N && b.Answer == ledger.KeyUsed
 			if !again {
-				c.fail("key %x was answered %v for %d, and is answered %v for %d", b.q.Key[:8], first.DeductReply, first.n, b.r, b.q.N)
+				c.fail("key %x was answered %v for %d, and is answered %v for %d", b.q.Key[:8], first.DeductReply, first.q.N,
+					b.DeductReply, b.q.N)
 			}
-		case b.r.Answer == ledger.KeyUsed:
+		case b.Answer == ledger.KeyUsed:
 			c.fail("key %x has no answer, and is used up", b.q.Key[:8])
-		case b.r.Answer == ledger.Granted && !b.q.ByLot:
+		case b.Answer == ledger.Granted && !b.q.ByLot:
 			c.grants(s, b)
-		case b.r.Answer == ledger.OverLimit:
+		case b.Answer == ledger.OverLimit:
 			if has := s.owners()[b.q.Buyer]; has+b.q.N <= limit { // the buyer has not as much
 				c.fail("buyer %x has %d units of %d, wants %d, and hears of the limit", b.q.Buyer, has, limit, b.q.N)
 			}
 		}
 		c.releases(s, b)
+		if b.q.ByLot {
+			c.lot(s, e, b)
+		}
 	}
 	if !granted || limit == 0 {
 		return
@@ -248,7 +248,7 @@ func (c *checks) buys(s *server, call, reply any) {
 
 // grants checks that a buy has got the units it asked for, and that they are the buyer's.
 func (c *checks) grants(s *server, b bought) {
-	claim, nonce := b.r.Claim, b.q.Nonce
+	claim, nonce := b.Claim, b.q.Nonce
 	if b.q.Offer.Count > 0 {
 		nonce = b.q.Offer.Nonce
 	}
@@ -266,7 +266,7 @@ func (c *checks) grants(s *server, b bought) {
 // is nobody's, and goes free with the lease.
 func (c *checks) releases(s *server, b bought) {
 	o := b.q.Offer
-	if o.Count == 0 || o.Expiry <= b.r.Now || b.r.Answer == ledger.Unavailable || idOf(b.r.Claim) == idOf(o) {
+	if o.Count == 0 || o.Expiry <= b.Now || b.Answer == ledger.Unavailable || idOf(b.Claim) == idOf(o) {
 		return
 	}
 	for _, r := range s.twin.Leased(o.Fence) {
@@ -294,10 +294,9 @@ func (c *checks) inARow(s *server, call, reply any) {
 		longest = max(longest, r.Len())
 	}
 	for _, one := range boughtBy(call, reply) {
-		q, r := one.q, one.r
-		none := one.err == nil && r.Answer == ledger.Unavailable && q.Offer.Count == 0 && !q.ByLot && !one.freed
-		if none && r.State == ledger.Open && r.Unkept() >= uint64(q.N) && longest >= q.N {
-			c.fail("a buyer of %d hears no, and %d are free in a row: %v", q.N, longest, s.twin.Free())
+		none := one.Err == nil && one.Answer == ledger.Unavailable && one.q.Offer.Count == 0 && !one.q.ByLot && !one.freed
+		if none && one.State == ledger.Open && one.Unkept() >= uint64(one.q.N) && longest >= one.q.N {
+			c.fail("a buyer of %d hears no, and %d are free in a row: %v", one.q.N, longest, s.twin.Free())
 		}
 	}
 	if q, ok := call.(ledger.LeaseRequest); ok {

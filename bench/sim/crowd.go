@@ -19,10 +19,7 @@ func (w *world) units() uint32 { return 1 + uint32(w.rng.IntN(int(w.fates.most))
 func (w *world) longestNap() time.Duration { return w.fates.term + w.fates.binds() + 4*time.Second }
 
 // waiter is a buyer who waits for a lease.
-type waiter struct {
-	n    uint32
-	done bool
-}
+type waiter struct{ n uint32 }
 
 // arrivals lets the crowd come to this edge, in bursts.
 func (e *edge) arrivals() {
@@ -82,13 +79,14 @@ func (e *edge) buyer(n uint32) {
 	if e.buy(n) {
 		return
 	}
-	who := &waiter{n: n}
+	who := &waiter{n}
 	e.waiting = append(e.waiting, who)
 	e.later(250*time.Millisecond, func() { // its patience is over
-		if who.done {
+		at := slices.Index(e.waiting, who)
+		if at < 0 {
 			return
 		}
-		who.done = true
+		e.waiting = slices.Delete(e.waiting, at, at+1)
 		e.demand++
 		if e.fates.deducts { // if the answer comes too late, the buyer does not hear it, and the unit comes back with its hold
 			e.deduct(who.n)
@@ -129,15 +127,11 @@ func (e *edge) serve() {
 	}
 	e.changed = e.a.Changed()
 	e.waiting = slices.DeleteFunc(e.waiting, func(who *waiter) bool {
-		switch {
-		case who.done:
-		case e.a.Verdict().Barring() != nil:
+		barred := e.a.Verdict().Barring() != nil
+		if barred {
 			e.demand++
-		case !e.buy(who.n):
-			return false
 		}
-		who.done = true
-		return true
+		return barred || e.buy(who.n)
 	})
 }
 
@@ -222,20 +216,12 @@ type given struct {
 
 // notes keeps the time of an answer.
 func (w *world) notes(a answer, asked int64) {
-	if w.fates.lullUntil == 0 || a.err != nil {
-		return
-	}
-	var h ledger.Head
-	switch r := a.reply.(type) {
-	case ledger.DeductReply:
-		h = r.Head
-	case ledger.LeaseReply:
-		h = r.Head
-	case ledger.RenewReply:
-		h = r.Head
-	}
-	if h.Era > 0 && h.Reopens == 0 { // in a recovery deadlines move with ledger time, which a survivor of lost history may set
-		w.given = append(w.given[max(0, len(w.given)-100):], given{asked, h.Now, h.Era})
+	switch a.reply.(type) {
+	case ledger.DeductReply, ledger.LeaseReply, ledger.RenewReply:
+		// In a recovery deadlines move with ledger time, which a survivor of lost history may set.
+		if h := a.head; w.fates.lullUntil > 0 && a.err == nil && h.Reopens == 0 {
+			w.given = append(w.given[max(0, len(w.given)-100):], given{asked, h.Now, h.Era})
+		}
 	}
 }
 
@@ -259,7 +245,8 @@ func (e *edge) deduct(n uint32) {
 	q := ledger.DeductRequest{Party: e.party(), N: n, Nonce: e.nonce()}
 	e.ask(q, func(r ledger.DeductReply, a answer) {
 		if r.Answer == ledger.Granted {
-			e.check.deducted(e, r, a)
+			e.check.wins(e, r.Claim, "deducted")
+			e.check.bought(e, r.Claim, a)
 		}
 	})
 }
@@ -268,16 +255,15 @@ func (e *edge) deduct(n uint32) {
 // be prolonged before it pays, and its money may go back.
 type holder struct {
 	*world
+	byToken
 	p     *promise
-	what  tokenCall
-	by    time.Duration // of prolong
 	tries int
 }
 
 // giveToken decides how the winner uses its token.
 func (w *world) giveToken(p *promise) {
 	f, dice, what := w.fates, w.rng.Float64(), confirm
-	h := &holder{world: w, p: p}
+	h := &holder{world: w, byToken: byToken{birth: p.birth, claim: p.Claim}, p: p}
 	switch {
 	case dice < f.pays:
 		if f.prolongs > 0 && f.hold > 0 && w.chance(f.prolongs) {
@@ -303,7 +289,7 @@ func (h *holder) will(what tokenCall, tries int, within time.Duration) {
 // show brings the token to some edge.
 func (h *holder) show() {
 	if h.tries--; h.tries >= 0 {
-		h.call(h.someHost(), byToken{what: h.what, birth: h.p.birth, claim: h.p.Claim, by: h.by}, h.hear)
+		h.call(h.someHost(), h.byToken, h.hear)
 	}
 }
 

@@ -39,45 +39,40 @@ type fates struct {
 	sleepy  float64       // share of buys whose goroutine stalls
 	data    float64       // share of edges that keep their ring in a file
 	most    uint32        // units in one buy
-	pays    float64       // share of winners who confirm
-	cancels float64       // who cancel
-	looks   float64       // who only look
 	deducts bool          // a buyer who has waited in vain buys from the ledger
 	sweeper bool          // another process calls Expire all the time
-	changes bool          // the operator pauses, resumes and adds units
-	jumps   bool          // clocks jump
-	outages bool
-	cuts    bool // between one edge and the store
-	deaths  bool
-	pauses  bool
-	stops   bool
-	quiet   bool // nobody buys for so long that the sale goes to sleep
-	crashes bool // of the store
-	lags    bool // of its replicas
-	eras    bool // the history gets a new name, and nothing else happens
-	backups bool // a server may come back with an older file, and its replicas may die with it
-	copies  bool // rings are copied while their edges live
-	keys    bool // some buyers have an idempotency key
-	plot    plot
+	faults
+	plot *plot // nil: none
 
-	cutsAgain bool // a cut history is cut again before its recovery is over, or about then
-	badDays   bool // several faults at the same time
-	sparse    bool // one buyer at a time at each edge, about as far apart as units wait for one
+	pays, cancels, looks float64 // shares of winners who confirm, cancel, or only look
+	prolongs             float64 // share of winners whose payment service asks for more time first
+	refunds              float64 // share of paid units whose money goes back
 
-	pausing bool          // the operator pauses the sale, also just after the store has lost its newest history
-	votes   bool          // votes give up replicas that are gone for long, while others come and go
-	closes  time.Duration // from the start; 0: never
-	window  time.Duration // of a draw; 0: no draw
+	closes   time.Duration // from the start; 0: never
+	edits    bool          // the operator has the sale close earlier
+	window   time.Duration // of a draw; 0: no draw
+	together bool          // buys that ask the ledger go together
+	limit    uint32        // units per buyer, all of which are sold so; 0: no limit
 
-	together bool   // buys that ask the ledger go together
-	limit    uint32 // units per buyer, all of which are sold so; 0: no limit
+	lullFrom, lullUntil int64 // few buyers come between them; 0: there is no lull
+}
 
-	prolongs float64 // share of winners whose payment service asks for more time first
-	refunds  float64 // share of paid units whose money goes back
-	edits    bool    // the operator has the sale close earlier
-
-	lullFrom  int64 // few buyers come from then on
-	lullUntil int64 // 0: there is no lull
+// faults are the faults of a world, and what else would spoil a plot.
+type faults struct {
+	outages, cuts, lags   bool // nobody reaches the store, one edge does not, a replica does not
+	deaths, pauses, stops bool // of edges
+	crashes, jumps        bool // of the store, and of clocks
+	eras                  bool // the history gets a new name, and nothing else happens
+	backups               bool // a server may come back with an older file, and its replicas may die with it
+	votes                 bool // votes give up replicas that are gone for long, while others come and go
+	cutsAgain             bool // a cut history is cut again before its recovery is over, or about then
+	badDays               bool // several faults at the same time
+	changes               bool // the operator pauses, resumes and adds units
+	pausing               bool // the operator pauses the sale, also just after the store has lost its newest history
+	copies                bool // rings are copied while their edges live
+	keys                  bool // some buyers have an idempotency key
+	quiet                 bool // nobody buys for so long that the sale goes to sleep
+	sparse                bool // one buyer at a time at each edge, about as far apart as units wait for one
 }
 
 // binds is how long a promise binds: the hold, or the cover that stands for it.
@@ -93,10 +88,11 @@ func drawFates(seed uint64, r *rand.Rand) fates {
 	often := func() bool { return r.IntN(2) == 0 }
 	seconds := func(from, more int) time.Duration { return time.Duration(from+r.IntN(more)) * time.Second }
 	f := fates{hosts: 2 + r.IntN(7), total: 1 + uint64(r.IntN(120)), store: store(r.IntN(int(stores))),
-		term: time.Duration(3+r.IntN(8)) * time.Second / 2, cover: seconds(2, 6), length: seconds(4, 16), slack: 1, most: 1,
-		changes: r.IntN(4) == 0, jumps: often(), outages: r.IntN(3) == 0, cuts: often(), deaths: often(), pauses: often(),
-		stops: r.IntN(4) == 0, quiet: r.IntN(6) == 0, deducts: often(),
-		crashes: r.IntN(3) > 0, lags: often(), eras: r.IntN(8) == 0, sweeper: often(), data: []float64{0, 0.5, 1}[r.IntN(3)]}
+		term: time.Duration(3+r.IntN(8)) * time.Second / 2, cover: seconds(2, 6), length: seconds(4, 16), slack: 1, most: 1}
+	f.changes, f.jumps, f.outages, f.cuts, f.deaths = r.IntN(4) == 0, often(), r.IntN(3) == 0, often(), often()
+	f.pauses, f.stops, f.quiet, f.deducts = often(), r.IntN(4) == 0, r.IntN(6) == 0, often()
+	f.crashes, f.lags, f.eras, f.sweeper = r.IntN(3) > 0, often(), r.IntN(8) == 0, often()
+	f.data = []float64{0, 0.5, 1}[r.IntN(3)]
 	if r.IntN(3) > 0 {
 		f.hold = time.Duration(300+r.IntN(6000)) * time.Millisecond
 		f.pays, f.cancels, f.looks = 0.6*r.Float64(), 0.3*r.Float64(), 0.3*r.Float64()
@@ -162,13 +158,13 @@ func (f *fates) drawDoors(r *rand.Rand) {
 }
 
 func (f *fates) drawWindow(r *rand.Rand) {
-	if r.IntN(10) == 0 && f.plot == noPlot && !f.crowded() && f.closes == 0 {
+	if r.IntN(10) == 0 && f.plot == nil && !f.crowded() && f.closes == 0 {
 		f.window = time.Second + time.Duration(r.Int64N(int64(3*time.Second)))
 	}
 }
 
 func (f *fates) drawTogether(r *rand.Rand) {
-	if r.IntN(5) > 0 || f.plot != noPlot || f.crowded() {
+	if r.IntN(5) > 0 || f.plot != nil || f.crowded() {
 		return
 	}
 	f.together, f.keys = true, true
@@ -183,7 +179,7 @@ func (f *fates) drawPayments(r *rand.Rand) {
 	}
 	f.prolongs = 0.6 * r.Float64()
 	// A lost refund leaves its unit with the owner before, and a lease of it from the lost history is worth nothing.
-	if f.store != lossy && !f.backups && f.plot == noPlot {
+	if f.store != lossy && !f.backups && f.plot == nil {
 		f.refunds = 0.6 * r.Float64()
 	}
 	if f.edits = r.IntN(3) == 0 && !f.pausing && !f.crowded() && f.window == 0; f.edits {
@@ -192,7 +188,7 @@ func (f *fates) drawPayments(r *rand.Rand) {
 }
 
 func (f *fates) drawLull(r *rand.Rand) {
-	if r.IntN(8) > 0 || f.hold == 0 || f.crowded() || f.plot != noPlot || f.window > 0 || f.limit > 0 {
+	if r.IntN(8) > 0 || f.hold == 0 || f.crowded() || f.plot != nil || f.window > 0 || f.limit > 0 {
 		return
 	}
 	f.hold = time.Duration(60+r.IntN(60)) * time.Second

@@ -64,7 +64,13 @@ func (w *world) planFaults() {
 	repeat(f.changes, 4*time.Second, w.whileUp(w.change))
 	repeat(f.jumps, 5*time.Second, w.jump)
 	repeat(f.crashes, 5*time.Second, w.crash)
-	repeat(f.eras && f.store == fsynced, 5*time.Second, w.whileUp(w.rename))
+	repeat(f.eras && f.store == fsynced, 5*time.Second, w.whileUp(func() {
+		// As a Redis does whose last replica has been gone for long.
+		w.eras++
+		w.Histories++
+		w.primary.era, w.primary.most, w.primary.followed = w.eras, 0, 0
+		w.tell("Redis %d calls its history era %d", w.primary.id, w.eras)
+	}))
 	repeat(f.lags, 3*time.Second, func() {
 		if fs := w.primary.followers; len(fs) > 0 {
 			fs[w.rng.IntN(len(fs))].lag(w.oneOf(50*time.Millisecond, 2*time.Second))
@@ -114,16 +120,13 @@ func (w *world) crash() {
 	case w.fates.store < replica:
 		backup := w.fates.backups && w.witnessed(w.primary.since(tail))
 		w.primary.crash(tail, down, backup)
-		return
 	case w.fates.backups && w.chance(0.5):
 		w.allDie(tail, down)
-		return
+	case w.chance(0.5):
+		w.failOver(w.oneOf(4*time.Second, 14*time.Second), 0.3)
+	default:
+		w.failOver(0, 0.3)
 	}
-	split := time.Duration(0)
-	if w.chance(0.5) {
-		split = w.oneOf(4*time.Second, 14*time.Second)
-	}
-	w.failOver(split)
 }
 
 // operate is an operator's change, with its news.
@@ -247,7 +250,7 @@ func (w *world) visit() {
 // closesAt is when the sale closes, by the store's clock. 0: never.
 func (w *world) closesAt() int64 {
 	switch {
-	case w.edited != nil && w.primary.has(w.edited):
+	case w.primary.has(w.edited):
 		return w.edited.call.(ledger.EditRequest).Closes.UnixMicro()
 	case w.fates.closes > 0:
 		return start/1000 + w.fates.closes.Microseconds()
@@ -372,14 +375,6 @@ func (w *world) badDay() {
 			})
 		}
 	}
-}
-
-// rename gives the history another name, and loses nothing, as a Redis does whose last replica has been gone for long.
-func (w *world) rename() {
-	w.eras++
-	w.Histories++
-	w.primary.era, w.primary.most, w.primary.followed = w.eras, 0, 0
-	w.tell("Redis %d calls its history era %d", w.primary.id, w.eras)
 }
 
 // change is an operator's change.

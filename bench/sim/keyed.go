@@ -1,8 +1,8 @@
 package sim
 
 import (
-	"cmp"
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"spike/edge/allotment"
@@ -88,7 +88,7 @@ func (b *keyed) offer(e *edge) {
 		return
 	}
 	b.check.decided(e, s.Claim)
-	b.world.offers = append(b.world.offers, allotment.Offer{Claim: s.Claim, Key: b.key})
+	b.offers = append(b.offers, allotment.Offer{Claim: s.Claim, Key: b.key})
 	b.tell("%s offers %v to key %x", e.name, s.Claim, b.key[:8])
 	if !b.healed && b.chance(0.1) { // faults come at the worst moment
 		e.host.kill()
@@ -108,7 +108,7 @@ func (c *checks) keyTold(e *edge, b *keyed, r ledger.DeductReply, a answer) {
 		return
 	}
 	if b.told, b.lasts = r, a.lasts; r.Answer == ledger.Granted {
-		c.bought(cmp.Or(c.of(r.Claim), &promise{Claim: r.Claim, birth: e.birth, edge: e}), a)
+		c.bought(e, r.Claim, a)
 	}
 }
 
@@ -166,7 +166,7 @@ func (e *edge) latest() int64 { return e.host.route.raw() + timeout.Microseconds
 func (e *edge) askTogether(byLot bool) {
 	all := e.asking[byLot]
 	e.asking[byLot] = nil
-	call := make(deducts, 0, len(all))
+	call := make([]ledger.DeductRequest, 0, len(all))
 	for _, one := range all {
 		call = append(call, one.q)
 	}
@@ -208,17 +208,12 @@ func (w *world) company() {
 		case 3:
 			e.refused()
 		case 4:
-			b.offers(e)
-		}
-	}
-}
-
-// offers makes an offer whether the ledger has free units or not: they may have come back. Sometimes the buy was sent twice.
-func (b *keyed) offers(e *edge) {
-	if b.key != none {
-		b.offer(e)
-		if b.chance(0.5) && !e.gone {
-			b.offer(e)
+			if b.key != none { // whether the ledger has free units or not: they may have come back
+				b.offer(e)
+				if b.chance(0.5) && !e.gone { // the buy was sent twice
+					b.offer(e)
+				}
+			}
 		}
 	}
 }
@@ -249,7 +244,127 @@ func (w *world) shopper(n uint32) *keyed {
 func (w *world) keyedBy(buyer ledger.Buyer, n uint32) *keyed {
 	b := &keyed{world: w, buyer: buyer, n: n, key: w.newKey(), tries: 8}
 	if w.chance(0.2) {
-		b.key, b.tries = ledger.IdempotencyKey{}, 1
+		b.key, b.tries = none, 1
 	}
 	return b
+}
+
+// entrant is a buyer in a draw: in some worlds the first units go by lot. If it hears nothing, it asks again, at any edge.
+type entrant struct {
+	*world
+	buyer ledger.Buyer
+	in    *entry // the script that entered it, as the buyer has heard
+	tries int
+	got   []*entry     // scripts that gave it a unit; the buyer may not have heard
+	told  ledger.Claim // Count 0: nothing yet
+}
+
+// enters lets buyers enter the draw, mostly more than there are units.
+func (w *world) enters() {
+	f := w.fates
+	if f.window == 0 {
+		return
+	}
+	for n := range f.total * 5 / 4 {
+		b := &entrant{world: w, tries: 60}
+		binary.BigEndian.PutUint64(b.buyer[:], n+1)
+		w.entrants = append(w.entrants, b)
+		w.after(w.upTo(f.window+f.window/8), b.ask)
+	}
+	if f.jumps && w.chance(0.5) {
+		w.after(w.upTo(f.window), w.hourAhead)
+	}
+}
+
+// hourAhead moves the servers' clocks by an hour, and soon back: one jump, because no clock makes ledger time go back.
+func (w *world) hourAhead() {
+	if !w.mayMove() {
+		return
+	}
+	w.tell("the store's clocks are an hour ahead")
+	w.setClocks(func(skew int64) int64 { return skew + int64(time.Hour) })
+	w.after(100*time.Millisecond+w.upTo(1400*time.Millisecond), func() {
+		for _, s := range w.servers {
+			s.skew -= int64(time.Hour)
+		}
+		w.tell("and right again")
+	})
+}
+
+// ask enters the draw, or asks about the lot.
+func (b *entrant) ask() {
+	if b.tries--; b.tries < 0 || b.noBuyers {
+		return
+	}
+	if h := b.someHost(); h.edge.serves() {
+		if b.in == nil {
+			q := ledger.EnterRequest{Birth: h.edge.birth, Buyers: []ledger.Buyer{b.buyer}}
+			b.call(h, q, func(a answer) {
+				if r, ok := a.reply.(ledger.EnterReply); ok && a.err == nil && r.Entered {
+					b.in = a.entry
+				}
+			})
+		} else if h.edge.a.View().MayHaveLot(b.buyer) {
+			b.collect(h.edge)
+			if b.fates.together && b.chance(0.2) { // it is sent twice
+				b.collect(h.edge)
+			}
+		}
+	}
+	b.after(100*time.Millisecond+b.upTo(500*time.Millisecond), b.ask)
+}
+
+func (b *entrant) collect(e *edge) {
+	q := ledger.DeductRequest{Party: e.party(), N: 1, Nonce: b.nonce(), Buyer: b.buyer, ByLot: true}
+	if b.fates.together && b.buyer[7]%2 == 0 {
+		copy(q.Key[:], b.buyer[:])
+	}
+	e.ask(q, func(r ledger.DeductReply, a answer) {
+		if r.Answer != ledger.Granted {
+			return
+		}
+		if b.told.Count == 0 {
+			b.check.wins(e, r.Claim, "deducted")
+			b.check.bought(e, r.Claim, a)
+		} else if b.Histories == 0 && idOf(b.told) != idOf(r.Claim) {
+			b.fail("a lot was told %v, and is told %v", b.told, r.Claim)
+		}
+		b.told = r.Claim
+	})
+}
+
+// lot checks that a winner for whom a unit is kept does not hear "none".
+func (c *checks) lot(s *server, e *entry, b bought) {
+	switch who := c.entrants[binary.BigEndian.Uint64(b.q.Buyer[:])-1]; {
+	case b.Answer == ledger.Granted:
+		who.got = append(who.got, e)
+	case b.State != ledger.Open, b.Lots.Kept == 0, !b.MayHaveLot(b.q.Buyer):
+	case !s.has(who.in), slices.ContainsFunc(who.got, s.has):
+	default:
+		c.fail("buyer %x has won, and there is nothing: %v", b.q.Buyer, b.Head)
+	}
+}
+
+// inTime checks that the window was as long as announced, less a step for each jump of a clock, and that every entrant is in.
+func (c *checks) inTime(s *server) {
+	l := s.twin.Last().Lots
+	if l.Drawn == 0 || c.drawn {
+		return
+	}
+	c.drawn = true
+	if c.Histories > 0 && (c.fates.store != fsynced || c.backups > 0) { // lost history has taken ledger time back
+		return
+	}
+	if open := time.Duration(c.now - start); open < c.fates.window-maxSkew-time.Duration(c.moves+1)*c.bounds.Step {
+		c.fail("lots are drawn after %v of %v, and %d changes of clocks and servers", open, c.fates.window, c.moves)
+	}
+	in := uint64(0)
+	for _, b := range c.entrants {
+		if s.has(b.in) {
+			in++
+		}
+	}
+	if in > l.Entrants {
+		c.fail("%d buyers have entered, and %d have a lot", in, l.Entrants)
+	}
 }

@@ -13,11 +13,13 @@ import (
 	"spike/shard"
 )
 
-// mutations are all guards that a build with the tag mutants can leave out, and the faults without them.
-var mutations = []struct {
+// mutation is a guard that a build with the tag mutants can leave out, and the fault without it.
+type mutation struct {
 	name ledger.Mutant
 	what string
-}{
+}
+
+var mutations = []mutation{
 	// Leases and clocks.
 	{"no-margin", "edges sell until their lease's last moment, and the ledger frees it at that moment"},
 	{"sweep-early", "the ledger takes a lease back two seconds before its end"},
@@ -106,22 +108,17 @@ var mutations = []struct {
 	{memory.CloseAtOnce, "the operator has the sale close sooner than an edge that hears nothing"},
 }
 
-// ErrMutant means that there is no such mutation, or that this build has none.
-var ErrMutant = fmt.Errorf("%w: mutant", bench.ErrUsage)
-
+// checkMutant refuses a mutation that does not exist, or that this build does not have.
 func checkMutant(m ledger.Mutant) error {
-	if m == "" {
+	switch {
+	case m == "":
 		return nil
+	case !ledger.Mutable:
+		return fmt.Errorf("%w: mutant: %q needs a build with -tags mutants", bench.ErrUsage, m)
+	case !slices.ContainsFunc(mutations, func(known mutation) bool { return known.name == m }):
+		return fmt.Errorf("%w: mutant: there is no %q", bench.ErrUsage, m)
 	}
-	if !ledger.Mutable {
-		return fmt.Errorf("%w: %q needs a build with -tags mutants", ErrMutant, m)
-	}
-	for _, known := range mutations {
-		if known.name == m {
-			return nil
-		}
-	}
-	return fmt.Errorf("%w: there is no %q", ErrMutant, m)
+	return nil
 }
 
 // The mutants that the simulation itself makes, because it stands in for something: clocks, bounds, the network, WAIT, and a
@@ -159,9 +156,9 @@ func (e *edge) bend(now allotment.Instant) allotment.Instant {
 }
 
 // waitsFor is how many replicas must have a script before its answer goes out.
-func (w *world) waitsFor(e *entry, h ledger.Head) uint64 {
+func (w *world) waitsFor(e *entry, h ledger.Head, err error) uint64 {
 	switch t := scriptOf(e.call); {
-	case !t.widens, t.wait != "" && w.lacks(t.wait):
+	case err != nil, !t.widens, t.wait != "" && w.lacks(t.wait):
 		return 0
 	case w.lacks("wait-online"):
 		return e.node.Replicas
@@ -204,37 +201,39 @@ func unsold(held []ledger.Held, claims []ledger.Claim) (out []ledger.Held) {
 	return out
 }
 
-// skip drops the claims of a settle call whose number looks old.
-func (w *world) skip(call any) (instead any, skipped int) {
+// runs executes a call. It drops the claims of a settle call whose number looks old, and answers as if it had not.
+func (s *server) runs(call any) (reply any, e *entry, err error) {
 	q, ok := call.(ledger.SettleRequest)
-	if !ok || !w.lacks("batch-by-node") {
-		return call, 0
+	if !ok || !s.w.lacks("batch-by-node") {
+		return s.execute(call)
 	}
-	if q.Batch > w.batches[q.Node] {
-		w.batches[q.Node] = q.Batch
-		return call, 0
+	if q.Batch > s.w.batches[q.Node] {
+		s.w.batches[q.Node] = q.Batch
+		return s.execute(call)
 	}
-	skipped, q.Claims = len(q.Claims), nil
-	return q, skipped
+	dropped := len(q.Claims)
+	q.Claims = nil
+	reply, e, err = s.execute(q)
+	if r, ok := reply.(ledger.SettleReply); ok {
+		r.Verdicts = make([]ledger.Verdict, dropped)
+		return r, e, err
+	}
+	return reply, e, err
 }
 
-// kept makes the answer to a dropped call as long as the call.
-func kept(reply any, skipped int) any {
-	if r, ok := reply.(ledger.SettleReply); ok && skipped > 0 {
-		r.Verdicts = make([]ledger.Verdict, skipped)
-		return r
+// freesEarly makes a settle call, and answers it as soon as it is sent.
+func (e *edge) freesEarly(call any, sent allotment.Instant) bool {
+	q, settles := call.(ledger.SettleRequest)
+	if !settles || !e.lacks("free-early") {
+		return false
 	}
-	return reply
-}
-
-// answerAtOnce answers a settle call as soon as it is sent.
-func (e *edge) answerAtOnce(call any, sent allotment.Instant) {
-	q := call.(ledger.SettleRequest)
+	e.world.call(e.host, call, func(answer) {})
 	reply := ledger.SettleReply{Head: e.a.View(), Verdicts: make([]ledger.Verdict, len(q.Claims))}
 	e.later(time.Microsecond, func() {
 		e.check.heard(q.Claims)
 		e.step(allotment.Answer{Call: call, Reply: reply, Sent: sent})
 	})
+	return true
 }
 
 // mutateAnswer returns the answer that the Keeper is told.

@@ -10,92 +10,79 @@ import (
 )
 
 // plot is a sequence of a few acts, each of which comes when the one before has succeeded. There are few other faults then.
-type plot int
-
-const (
-	noPlot plot = iota
-	outlived
-	behind
-	oldSide
-	election
-	latePay
-	powerCut
-	fromLimbo
-	sleeper
-)
-
-// plots are the plots: the fates that each needs, and its first act.
-var plots = [...]struct {
+type plot struct {
 	name  string
 	needs func(f *fates, r *rand.Rand)
-	plays func(w *world, opening time.Duration)
-}{
-	noPlot: {name: "no plot"},
+	plays func(w *world, opening time.Duration) // its first act
+}
+
+var plots = []plot{
 	// An edge comes back to a store that has forgotten the later owners of its units.
-	outlived: {"outlived", func(f *fates, _ *rand.Rand) {
+	{"outlived", func(f *fates, _ *rand.Rand) {
 		f.store, f.total, f.hold, f.length = lossy, max(f.total, 40), f.hold+1500*time.Millisecond, 14*time.Second
 	}, func(w *world, _ time.Duration) { w.whenAny((*host).onlySells, w.outlive) }},
 	// A store whose clock is an hour behind forgets its grants since then.
-	behind: {"behind", func(f *fates, _ *rand.Rand) {
+	{"behind", func(f *fates, _ *rand.Rand) {
 		f.store, f.total, f.length = lossy, max(f.total, 40), 30*time.Second
 	}, func(w *world, opening time.Duration) { w.after(opening, w.fallBehind) }},
 	// An edge stays with the old primary while another is elected, which sells its units.
-	oldSide: {"old side", func(f *fates, _ *rand.Rand) {
+	{"old side", func(f *fates, _ *rand.Rand) {
 		f.store, f.total, f.length, f.slack, f.keys = max(f.store, replica), max(f.total, 40), 18*time.Second, 4, true
 	}, func(w *world, opening time.Duration) {
-		w.after(opening, func() { w.failOver(w.fates.term + w.fates.binds() + 6*time.Second) })
+		w.after(opening, func() { w.failOver(w.fates.term+w.fates.binds()+6*time.Second, 0.5) })
 	}},
 	// Replicas come and go while the Sentinels are asked.
-	election: {"election", func(f *fates, _ *rand.Rand) {
+	{"election", func(f *fates, _ *rand.Rand) {
 		f.store, f.votes, f.crashes, f.length = replicas, true, true, 20*time.Second
 	}, func(*world, time.Duration) {}},
 	// A buyer who was too late to pay tries again when the store has forgotten the time.
-	latePay: {"late payers", func(f *fates, _ *rand.Rand) {
+	{"late payers", func(f *fates, _ *rand.Rand) {
 		f.store, f.total, f.length = lossy, min(f.total, 40), 12*time.Second
 	}, func(w *world, opening time.Duration) {
 		w.after(opening+w.fates.hold, func() {
-			w.primary.crash(w.fates.hold+w.upTo(w.fates.hold), w.oneOf(300*time.Millisecond, time.Second), false)
+			tail, down := w.fates.hold+w.upTo(w.fates.hold), w.oneOf(300*time.Millisecond, time.Second)
+			w.primary.crash(tail, down, false)
+			w.after(down, w.latePayers)
 		})
 	}},
 	// Store and edges lose their power together. Rings and files may be old.
-	powerCut: {"power cut", func(f *fates, r *rand.Rand) {
+	{"power cut", func(f *fates, r *rand.Rand) {
 		f.store, f.total, f.length, f.data = []store{fsynced, replica, replicas}[r.IntN(3)], min(f.total, 60), 20*time.Second, 1
 		f.hold += 7 * time.Second
 	}, func(w *world, opening time.Duration) {
-		w.after(opening, func() { w.whenAny((*host).unsettled, w.cutPower) })
+		w.after(opening, func() {
+			w.whenAny(func(h *host) bool { return h.edge.a.Claims() > 2 }, func(*host) {
+				w.allDie(w.oneOf(200*time.Millisecond, 2*time.Second), w.oneOf(300*time.Millisecond, time.Second))
+				w.burnAll()
+			})
+		})
 	}},
 	// An edge takes its lease back out of limbo, and the store forgets that.
-	fromLimbo: {"from limbo", func(f *fates, _ *rand.Rand) {
+	{"from limbo", func(f *fates, _ *rand.Rand) {
 		f.store, f.total, f.hold, f.length, f.sweeper = lossy, max(f.total, 40), f.hold+time.Second, 16*time.Second, true
 	}, func(w *world, _ time.Duration) { w.whenAny((*host).onlySells, w.leaveLimbo) }},
 	// A buyer's goroutine stalls with a unit until its edge has leased the unit again.
-	sleeper: {"sleeper", func(f *fates, r *rand.Rand) {
+	{"sleeper", func(f *fates, r *rand.Rand) {
 		f.hosts, f.total, f.hold, f.length = 2+r.IntN(2), max(f.total, 10), f.hold/2, 20*time.Second
 	}, func(w *world, opening time.Duration) { w.after(opening, w.oversleep) }},
 }
 
-func (p plot) String() string { return plots[p].name }
+func (p *plot) String() string {
+	if p == nil {
+		return "no plot"
+	}
+	return p.name
+}
 
 func (f *fates) drawPlot(r *rand.Rand) {
 	if r.IntN(4) > 0 || f.crowded() {
 		return
 	}
-	f.plot = plot(1 + r.IntN(len(plots)-1))
-	// These faults would spoil it.
-	f.outages, f.cuts, f.deaths, f.pauses, f.stops = false, false, false, false, false
-	f.crashes, f.lags, f.eras, f.backups, f.jumps = false, false, false, false, false
-	f.changes, f.quiet, f.pausing, f.votes, f.copies, f.keys = false, false, false, false, false, false
-	f.cutsAgain, f.badDays, f.sparse, f.closes, f.sleepy = false, false, false, 0, 0
+	f.plot = &plots[r.IntN(len(plots))]
+	f.faults, f.closes, f.sleepy = faults{}, 0, 0
 	f.hosts, f.slack = max(f.hosts, 3), 1
 	f.hold, f.term = time.Duration(1000+r.IntN(1000))*time.Millisecond, 1500*time.Millisecond
-	plots[f.plot].needs(f, r)
-}
-
-// plays begins the plot.
-func (w *world) plays() {
-	if p := w.fates.plot; p != noPlot { // a world without one draws no random number for it
-		plots[p].plays(w, 2*time.Second+w.upTo(2*time.Second))
-	}
+	f.plot.needs(f, r)
 }
 
 // glance is how often a plot looks whether its next act may come.
@@ -172,7 +159,7 @@ func (c *checks) laterOwner(e *edge, left ledger.Ranges) *promise {
 }
 
 // lease returns the script that leased or sold the units of a promise.
-func (p *promise) lease() *entry { return cmp.Or(p.grant, p.kept) }
+func (p *promise) lease() *entry { return cmp.Or(p.grant, p.kept.entry) }
 
 // fallBehind makes a store come back with a clock that is behind. Then a power cut takes its grants, and the edges with them.
 func (w *world) fallBehind() {
@@ -190,20 +177,13 @@ func (w *world) fallBehind() {
 	}, func() {
 		w.after(w.upTo(time.Second), func() {
 			s.crash(time.Duration(w.now-back)+w.upTo(200*time.Millisecond), w.oneOf(300*time.Millisecond, time.Second), false)
-			for _, h := range w.hosts {
-				h.burn()
-				w.after(w.upTo(time.Second), func() { w.replace(h) })
-			}
+			w.burnAll()
 		})
 	})
 }
 
-// unsettled says whether the host's edge has sold units that the ledger does not know of.
-func (h *host) unsettled() bool { return h.edge.a.Claims() > 2 }
-
-// cutPower ends everything. Each machine comes back with its disk.
-func (w *world) cutPower(*host) {
-	w.allDie(w.oneOf(200*time.Millisecond, 2*time.Second), w.oneOf(300*time.Millisecond, time.Second))
+// burnAll ends all machines. Each comes back with its disk.
+func (w *world) burnAll() {
 	for _, h := range w.hosts {
 		h.burn()
 		w.after(w.upTo(time.Second), func() { w.replace(h) })
@@ -248,14 +228,11 @@ func (w *world) oversleep() {
 }
 
 // latePayers show their tokens once more, all at once.
-func (w *world) latePayers(s *server) {
-	if w.fates.plot != latePay {
-		return
-	}
+func (w *world) latePayers() {
 	now := w.check.ledgerNow()
 	for _, p := range w.check.order {
-		if o, paid, owned := s.twin.Owner(p.Serial); owned && !paid && p.is(o) && p.Expiry <= now {
-			(&holder{world: w, p: p, what: confirm, tries: 1}).show()
+		if o, paid, owned := w.primary.twin.Owner(p.Serial); owned && !paid && p.is(o) && p.Expiry <= now {
+			(&holder{w, byToken{what: confirm, birth: p.birth, claim: p.Claim}, p, 1}).show()
 		}
 	}
 }

@@ -17,7 +17,6 @@ type follower struct {
 	s      *server // the server, in case it is promoted
 	from   int64
 	heard  []int64 // when it hears of each later entry
-	got    int     // how many of them it had at the last look
 	cut    int64   // it hears nothing until then
 	since  int64   // and since then
 	joined int     // how often it came back before that
@@ -31,13 +30,8 @@ func (s *server) follow(other *server) {
 }
 
 // online returns the connected replicas.
-func (s *server) online() (list []*follower) {
-	for _, f := range s.followers {
-		if f.cut <= s.w.now {
-			list = append(list, f)
-		}
-	}
-	return list
+func (s *server) online() []*follower {
+	return slices.DeleteFunc(slices.Clone(s.followers), func(f *follower) bool { return f.cut > s.w.now })
 }
 
 // hear plans the arrival of the newest entry.
@@ -51,10 +45,8 @@ func (f *follower) hear() {
 
 // has is how many entries have arrived.
 func (f *follower) has() int64 {
-	for f.got < len(f.heard) && f.heard[f.got] <= f.s.w.now {
-		f.got++
-	}
-	return f.from + int64(f.got)
+	n, _ := slices.BinarySearch(f.heard, f.s.w.now+1)
+	return f.from + int64(n)
 }
 
 // lag cuts the connection for a while. 0: the connection is whole again.
@@ -122,8 +114,9 @@ func (s *server) wait(e *entry, n uint64, then func(ok bool)) {
 	look()
 }
 
-// failOver promotes the replica with the longest log. The old primary may go on for a while, for edges that still talk to it.
-func (w *world) failOver(split time.Duration) {
+// failOver promotes the replica with the longest log. The old primary may go on for a while, for edges that still talk to it: a
+// share of the hosts is on its side of the network.
+func (w *world) failOver(split time.Duration, stays float64) {
 	old := w.primary
 	able := w.promotable(old.followers)
 	if len(able) == 0 {
@@ -159,10 +152,6 @@ func (w *world) failOver(split time.Duration) {
 		w.resync(old, w.upTo(3*time.Second))
 	})
 	w.history(s)
-	stays := 0.3 // share of hosts on the old primary's side of the network
-	if w.fates.plot == oldSide {
-		stays = 0.5
-	}
 	for _, h := range w.hosts {
 		turns := w.upTo(2 * time.Second)
 		if w.chance(stays) {

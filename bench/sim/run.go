@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -39,71 +40,50 @@ type World struct {
 
 // Live runs one world. It runs a world with a violation again, for its story: the second run is the same.
 func Live(seed uint64, o Options) World {
-	w := live(seed, o.Mutant, o.Tell)
-	out := w.World
+	w := newWorld(seed, o.Mutant, o.Tell)
+	out := w.live()
 	switch {
 	case o.Tell:
 		out.Story = w.read(len(w.story))
 	case out.Wrong != "":
-		out.Story = live(seed, o.Mutant, true).read(o.Lines)
+		w = newWorld(seed, o.Mutant, true)
+		w.live()
+		out.Story = w.read(o.Lines)
 	}
 	return out
 }
 
-func live(seed uint64, mutant ledger.Mutant, telling bool) *world {
-	w := newWorld(seed, mutant, telling)
-	w.Wrong = w.live()
-	return w
-}
-
-// Run runs worlds beside each other, and takes their results in the order of the seeds.
+// Run runs worlds beside each other, and takes their results in the order of the seeds. Then none is alive.
 func Run(ctx context.Context, o Options) (Report, error) {
 	if err := checkMutant(o.Mutant); err != nil {
 		return Report{}, err
 	}
 	r, began := Report{World: World{Hash: fnvBasis}, Options: o}, time.Now()
-	err := o.each(ctx, func(w World) (more bool) {
-		r.take(w)
-		if o.OnWorld != nil {
-			o.OnWorld(r.Seeds, o.Seeds)
-		}
-		return len(r.Wrong) < max(1, o.Most)
-	})
-	r.Took = time.Since(began)
-	return r, err
-}
-
-// each passes worlds to take in the order of the seeds, until there are no more or take returns false. Then none is alive.
-func (o Options) each(ctx context.Context, take func(World) (more bool)) error {
-	ctx, stop := context.WithCancel(ctx)
 	workers := max(1, o.Workers)
-	results := make(chan chan World, 4*workers) // in the order of the seeds
 	var alive errgroup.Group
-	defer func() { _ = alive.Wait() }()
-	defer stop()
-	alive.SetLimit(workers + 1) // and one who starts them
-	alive.Go(func() error {
-		defer close(results)
-		for seed := o.First; seed-o.First < o.Seeds; seed++ {
-			result := make(chan World, 1)
-			select {
-			case results <- result:
-			case <-ctx.Done():
-				return nil
-			}
+	alive.SetLimit(workers)
+	results := make(chan chan World, 4*workers) // in the order of the seeds
+	for begun := uint64(0); r.Seeds < o.Seeds && len(r.Wrong) < max(1, o.Most); {
+		for ; begun < o.Seeds && len(results) < cap(results); begun++ {
+			seed, result := o.First+begun, make(chan World, 1)
+			results <- result
 			alive.Go(func() error {
 				result <- Live(seed, o)
 				return nil
 			})
 		}
-		return nil
-	})
-	for result := range results {
-		if w := <-result; ctx.Err() != nil || !take(w) {
+		w := <-<-results
+		if ctx.Err() != nil {
 			break
 		}
+		r.take(w)
+		if o.OnWorld != nil {
+			o.OnWorld(r.Seeds, o.Seeds)
+		}
 	}
-	return ctx.Err()
+	_ = alive.Wait()
+	r.Took = time.Since(began)
+	return r, ctx.Err()
 }
 
 // Report is the result of many worlds.
@@ -161,4 +141,115 @@ func (r Report) Print(out io.Writer) {
 		r.Sold, r.Half, r.Again, r.Cut)
 	fmt.Fprintf(out, "%d buys went to the ledger with others\n", r.Beside)
 	fmt.Fprintf(out, "trace %016x, %d violations\n", r.Hash, len(r.Wrong))
+}
+
+// tell adds a line to the story. Only a world that a person will read about has lines.
+func (w *world) tell(format string, args ...any) {
+	if w.telling {
+		w.story = append(w.story, fmt.Sprintf("%10.4f %s\n", float64(w.now-start)/1e9, say(format, args)))
+	}
+}
+
+func say(format string, args []any) string {
+	for i, arg := range args {
+		args[i] = brief(arg)
+	}
+	return fmt.Sprintf(format, args...)
+}
+
+// read returns the story's first line, which tells the fates, and its end.
+func (w *world) read(most int) string {
+	return w.story[0] + strings.Join(w.story[max(1, len(w.story)-most):], "")
+}
+
+// brief returns a call or its answer in few words.
+func brief(v any) any {
+	switch v := v.(type) {
+	case ledger.LeaseRequest:
+		return fmt.Sprintf("lease #%d want %d recall %v", v.Request, v.Want, v.Recall)
+	case ledger.RenewRequest:
+		return fmt.Sprintf("renew %v awaiting #%d", v.Fences, v.Awaited)
+	case ledger.SettleRequest:
+		return fmt.Sprintf("settle #%d %v for %s", v.Batch, brief(v.Claims), v.Instance)
+	case ledger.GiveBackRequest:
+		return fmt.Sprintf("give back %v", v.Parts)
+	case ledger.ReassertRequest:
+		return fmt.Sprintf("re-assert in era %d %+v for %s", v.Era, v.Leases, v.Instance)
+	case ledger.DeductRequest:
+		return fmt.Sprintf("deduct %d nonce %d", v.N, v.Nonce)
+	case []ledger.DeductRequest:
+		return briefEach(v, func(q ledger.DeductRequest) any {
+			return fmt.Sprintf("%v of %x for %x offer %v", brief(q), q.Key[:8], q.Buyer, brief(q.Offer))
+		})
+	case []ledger.Deducted:
+		return briefEach(v, func(d ledger.Deducted) any { return fmt.Sprintf("%v %v", brief(d.DeductReply), d.Err) })
+	case byToken:
+		return fmt.Sprintf("%s %v", v.what, brief(v.claim))
+	case ledger.LeaseReply:
+		return fmt.Sprintf("%v granted %v under %d until %d", brief(v.Head), v.Grant.Ranges, v.Grant.Fence, v.Grant.Deadline)
+	case ledger.RenewReply:
+		return fmt.Sprintf("%v deadlines %v", brief(v.Head), v.Deadlines)
+	case ledger.SettleReply:
+		return fmt.Sprintf("%v verdicts %v", brief(v.Head), v.Verdicts)
+	case ledger.GiveBackReply:
+		return fmt.Sprintf("%v freed %d", brief(v.Head), v.Freed)
+	case ledger.ReassertReply:
+		return fmt.Sprintf("%v grants %+v", brief(v.Head), v.Grants)
+	case ledger.DeductReply:
+		return fmt.Sprintf("%v %d: %v", brief(v.Head), v.Answer, brief(v.Claim))
+	case ledger.ReservationReply:
+		return fmt.Sprintf("%v %v", brief(v.Head), v.Life)
+	case ledger.ExpireReply:
+		return fmt.Sprintf("%v freed %d", brief(v.Head), v.Freed)
+	case ledger.Head:
+		s := fmt.Sprintf("[%d era %d of %d: %d free %d leased %d limbo %d pending %d confirmed, %v",
+			v.Now, v.Era, v.Total, v.Free, v.Leased, v.Limbo, v.Pending, v.Confirmed, v.State)
+		if v.Recall {
+			s += ", recall"
+		}
+		if v.Reopens > 0 {
+			s += fmt.Sprintf(", grants nothing until %d", v.Reopens)
+		}
+		return s + "]"
+	case ledger.Claim:
+		return fmt.Sprintf("%d+%d under %d nonce %d until %d", v.Serial, v.Count, v.Fence, v.Nonce, v.Expiry)
+	case []ledger.Claim:
+		return briefEach(v, func(c ledger.Claim) any { return brief(c) })
+	}
+	return v
+}
+
+func briefEach[T any](list []T, one func(T) any) (all []any) {
+	for _, v := range list {
+		all = append(all, one(v))
+	}
+	return all
+}
+
+// kind is the kind of an event of the trace.
+type kind uint64
+
+// The kinds of events.
+const (
+	ran     kind = iota + 1 // a script
+	won                     // a buyer was told
+	verdict                 // an edge changed its verdict
+	died                    // an edge
+	began                   // an edge
+	paused                  // an edge
+	reigns                  // a server
+	learned                 // a buyer with a token
+)
+
+const (
+	fnvBasis = uint64(14695981039346656037)
+	fnvPrime = uint64(1099511628211)
+)
+
+// trace folds an event into the world's hash. It is FNV-1a over words, each folded first so that high bits count.
+func (w *world) trace(k kind, a, b, c, d uint64) {
+	for _, word := range [...]uint64{uint64(w.now), uint64(k), a, b, c, d} {
+		word ^= word >> 32
+		w.Hash = (w.Hash ^ word) * fnvPrime
+	}
 }

@@ -27,7 +27,7 @@ type server struct {
 	skew     int64 // its clock, ahead of true time
 	fences   map[uint64]bool
 	highest  uint64 // fence
-	answers  map[ledger.IdempotencyKey]keptAnswer
+	answers  map[ledger.IdempotencyKey]bought
 	refused  map[ledger.Buyer]int
 	most     uint64 // replicas seen in this era
 
@@ -82,7 +82,7 @@ func (s *server) begin(log []*entry) {
 	s.w.eras++
 	s.era, s.log, s.most = s.w.eras, log, 0
 	s.fences, s.highest = map[uint64]bool{}, 0
-	s.answers, s.refused = map[ledger.IdempotencyKey]keptAnswer{}, map[ledger.Buyer]int{}
+	s.answers, s.refused = map[ledger.IdempotencyKey]bought{}, map[ledger.Buyer]int{}
 	s.twin = s.w.newTwin()
 	for _, e := range log {
 		reply, err := e.run(s.twin)
@@ -132,20 +132,17 @@ func (s *server) execute(call any) (reply any, e *entry, err error) {
 		s.w.fail("%v is refused, and %d units are sold by it", call, is.Owned()-was.Owned())
 	}
 	s.w.Scripts++
-	s.w.calls.note(call)
-	if q, ok := call.(deducts); ok && len(q) > 1 {
+	number := scriptOf(call).traced
+	s.w.ran[number]++
+	if q, ok := call.([]ledger.DeductRequest); ok && len(q) > 1 {
 		s.w.Beside += len(q)
 	}
-	switch r := reply.(type) { // a refusal has no head, and a look leaves the ledger as it was
-	case ledger.ReservationReply:
+	if r, looks := reply.(ledger.ReservationReply); looks { // it leaves the ledger as it was
 		is = r.Head
-	case []ledger.Deducted:
-	default:
-		if err != nil {
-			is = ledger.Head{}
-		}
+	} else if _, several := reply.([]ledger.Deducted); err != nil && !several { // a refusal has no head
+		is = ledger.Head{}
 	}
-	s.w.trace(ran, s.id<<32|scriptOf(call).traced, uint64(is.Now),
+	s.w.trace(ran, s.id<<32|number, uint64(is.Now),
 		is.Rev<<32|is.Free<<16|is.Leased, is.Pending<<32|is.Confirmed<<16|is.Limbo)
 	s.w.check.ran(s, e, reply, err)
 	return reply, e, err
@@ -159,7 +156,10 @@ func (s *server) node() memory.Node {
 }
 
 // has says whether this history has an entry.
-func (s *server) has(e *entry) bool { return e.at < int64(len(s.log)) && s.log[e.at] == e }
+func (s *server) has(e *entry) bool { return e != nil && e.at < int64(len(s.log)) && s.log[e.at] == e }
+
+// lost says whether there is an entry that this history has not.
+func (s *server) lost(e *entry) bool { return e != nil && !s.has(e) }
 
 // history is called when a server begins with another server's history.
 func (w *world) history(s *server) {
@@ -189,7 +189,9 @@ func (s *server) crash(tail, down time.Duration, backup bool) {
 	}
 	w.check.ledgerNow()
 	if backup || w.fates.store >= replica { // the last copy of the scripts that were waited for
-		w.check.undone(s.log[kept:])
+		for _, e := range s.log[kept:] {
+			e.undone = true
+		}
 	}
 	s.up, s.followers = false, nil
 	w.tell("Redis %d dies for %v, and loses %d scripts, backup %v", s.id, down, len(s.log)-kept, backup)
@@ -208,7 +210,6 @@ func (s *server) crash(tail, down time.Duration, backup bool) {
 		}
 		w.history(s)
 		w.cutAgain(s)
-		w.latePayers(s)
 	})
 }
 
@@ -300,17 +301,6 @@ func (w *world) calm() {
 			h.cut = w.now + int64(w.upTo(2500*time.Millisecond))
 		}
 		h.edge.resume()
-	}
-}
-
-// undone makes the answers of lost scripts no longer durable: an older file was put back, or every copy of them died.
-func (c *checks) undone(lost []*entry) {
-	for _, e := range lost {
-		e.undone = true
-	}
-	for _, p := range c.order {
-		p.keptFor = p.keptFor && !p.kept.undone
-		p.paidFor = p.paidFor && !p.paid.undone
 	}
 }
 

@@ -26,7 +26,7 @@ func (w *world) lease(request uint64) *entry {
 func TestALogIsItsLedger(t *testing.T) {
 	for seed := range uint64(8) {
 		w := newWorld(seed, "", false)
-		if wrong := w.live(); wrong != "" {
+		if wrong := w.live().Wrong; wrong != "" {
 			t.Fatal(wrong)
 		}
 		again := w.newTwin()
@@ -80,7 +80,7 @@ func TestFailOverLosesWhatWasNotHeard(t *testing.T) {
 	second, old := w.lease(2), w.primary
 	waited := true
 	old.wait(second, 1, func(ok bool) { waited = ok })
-	w.failOver(time.Second)
+	w.failOver(time.Second, 0.3)
 	_, third, _ := old.execute(expire{1})
 	w.until(w.now+int64(time.Second), nil)
 	s := w.primary

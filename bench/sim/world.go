@@ -52,7 +52,7 @@ type world struct {
 	silent    *entry // the script after which the operator heard that no edge sells
 	asking    bool   // the Sentinels are being asked
 
-	calls    calls
+	ran      [numbers]int // scripts, by their number in traces
 	happened int
 	edited   *entry // the script by which the operator had the sale close earlier
 	telling  bool
@@ -79,46 +79,59 @@ func newWorld(seed uint64, mutant ledger.Mutant, telling bool) *world {
 		now: start, telling: telling, batches: map[string]uint64{}}
 	w.Total = w.fates.total
 	w.bounds.Cover, w.bounds.Lease, w.bounds.Mutant = w.fates.cover, w.fates.term, mutant
-	w.tighten()
+	if w.fates.most > 1 || seed%4 == 0 { // so few ranges count as many
+		w.bounds.Ranges = []int{1, 2, 3, 64}[seed/4%4]
+		w.bounds.Frees = []int{1, 2, 128}[seed/16%3]
+		w.bounds.Held = []int{4, 8, 128}[seed/48%3]
+	}
 	w.ledger = w.bounds
 	w.mutate()
 	w.check = checks{world: w, owner: map[uint32]*promise{}, known: map[claimID]*promise{}}
 	w.tell("%v", w.fates)
 	w.openStore()
 	for n := range w.fates.hosts {
-		w.hosts = append(w.hosts, newHost(w, n))
-		w.hosts[n].begin()
+		h := &host{world: w, id: uint64(n), name: fmt.Sprintf("n%d", n+1), route: w.primary, data: w.chance(w.fates.data),
+			drift: 1 + (w.rng.Float64()-0.5)/500, wall: w.rng.Int64N(int64(time.Hour)) - int64(time.Hour/2)}
+		w.hosts = append(w.hosts, h)
+		h.begin()
 	}
 	return w
 }
 
-// live runs a world, and returns the violation that it found.
-func (w *world) live() (wrong string) {
+// live runs a world. Its result may have a violation.
+func (w *world) live() (out World) {
 	defer func() {
 		switch r := recover().(type) {
 		case nil:
 		case violation:
-			wrong = string(r)
+			w.Wrong = string(r)
 		default: // the code under test gave up
-			wrong = fmt.Sprintf("panic: %v", r)
+			w.Wrong = fmt.Sprintf("panic: %v", r)
 			w.tell("%s", debug.Stack())
 		}
+		out = w.World
 	}()
 	w.run()
-	return ""
+	return out
 }
 
 // run goes from the faults to the end.
 func (w *world) run() {
 	w.planFaults()
-	w.plays()
+	if p := w.fates.plot; p != nil { // a world without one draws no random number for it
+		p.plays(w, 2*time.Second+w.upTo(2*time.Second))
+	}
 	w.enters()
 	w.quietBuyers()
 	w.until(start+int64(w.fates.length), nil)
 	w.heal()
 	switch {
 	case w.fates.closes > 0:
-		w.atTheEnd()
+		w.rightClocks()
+		w.until(w.now+max(w.closesAt()-w.primary.raw(), 0)*1000+int64(time.Millisecond), nil)
+		w.mustEnd("the sale is closed, and nothing is on an edge", idleAfter,
+			func(h ledger.Head) bool { return h.Leased+h.Limbo == 0 })
+		w.until(w.now+int64(5*time.Second+w.longestNap()), nil)
 	case w.fates.hold > 0:
 		w.until(w.now+int64(4*time.Second), nil)
 		w.noBuyers = true
@@ -137,23 +150,6 @@ func (w *world) run() {
 		w.check.everybodyKnows()
 	}
 	w.check.end()
-}
-
-// tighten makes the ledger's bounds so small in some worlds that few ranges count as many. It draws no random number.
-func (w *world) tighten() {
-	if w.fates.most > 1 || w.Seed%4 == 0 {
-		w.bounds.Ranges = []int{1, 2, 3, 64}[w.Seed/4%4]
-		w.bounds.Frees = []int{1, 2, 128}[w.Seed/16%3]
-		w.bounds.Held = []int{4, 8, 128}[w.Seed/48%3]
-	}
-}
-
-// atTheEnd waits until a closed sale is at rest.
-func (w *world) atTheEnd() {
-	w.rightClocks()
-	w.until(w.now+max(w.closesAt()-w.primary.raw(), 0)*1000+int64(time.Millisecond), nil)
-	w.mustEnd("the sale is closed, and nothing is on an edge", idleAfter, func(h ledger.Head) bool { return h.Leased+h.Limbo == 0 })
-	w.until(w.now+int64(5*time.Second+w.longestNap()), nil)
 }
 
 // mustEnd waits for a state of the ledger. It waits for as long as a dead edge's last call takes to arrive, its lease to end,
@@ -200,7 +196,7 @@ func (w *world) mustLast(what string, d time.Duration, so func(ledger.Head) bool
 
 // mustRest checks that Keepers without work look only now and then. It returns whether the state lasted.
 func (w *world) mustRest() bool {
-	before, d := w.calls, 2*time.Second
+	before, d := w.ran, 2*time.Second
 	h := w.primary.twin.Last()
 	w.until(w.now+int64(d), nil)
 	if w.primary.twin.Last().Gen != h.Gen { // somebody has cancelled meanwhile
@@ -209,29 +205,15 @@ func (w *world) mustRest() bool {
 	if !h.Final() {
 		return true
 	}
-	looks, asks := w.calls.renew-before.renew, w.calls.lease+w.calls.giveBack-before.lease-before.giveBack
+	looks, asks := w.ran[renewing]-before[renewing], w.ran[leasing]-before[leasing]+w.ran[givingBack]-before[givingBack]
 	if n := len(w.hosts); looks > 5*n || asks > 2*n {
 		w.fail("all is sold, and in %v %d edges look %d times, and lease or give back %d times", d, n, looks, asks)
 	}
 	return true
 }
 
-// calls counts the Keepers' calls that reach the store.
-type calls struct{ lease, renew, giveBack int }
-
-func (c *calls) note(call any) {
-	switch call.(type) {
-	case ledger.LeaseRequest:
-		c.lease++
-	case ledger.RenewRequest:
-		c.renew++
-	case ledger.GiveBackRequest:
-		c.giveBack++
-	}
-}
-
 // bounded checks that units do not go round for ever: an edge looks and asks a few times a second and for each sold unit.
-func (c calls) bounded(w *world) {
+func (w *world) bounded() {
 	n := len(w.hosts)
 	steady := n * (int(time.Duration(w.now-start)/time.Second) + 10)
 	sold := int(w.Sold)
@@ -239,11 +221,12 @@ func (c calls) bounded(w *world) {
 	if w.fates.window > 0 { // an edge looks more often for a draw that is due, which a recovery may delay
 		looks += 10 * steady
 	}
-	if c.renew > looks {
-		w.fail("%d looks of %d edges, which sold %d units: more than %d", c.renew, n, sold, looks)
+	if w.ran[renewing] > looks {
+		w.fail("%d looks of %d edges, which sold %d units: more than %d", w.ran[renewing], n, sold, looks)
 	}
-	if asks := 3*steady + 4*sold; c.lease+c.giveBack > asks {
-		w.fail("%d leases and %d give-backs of %d edges, which sold %d units: more than %d", c.lease, c.giveBack, n, sold, asks)
+	if asks := 3*steady + 4*sold; w.ran[leasing]+w.ran[givingBack] > asks {
+		w.fail("%d leases and %d give-backs of %d edges, which sold %d units: more than %d", w.ran[leasing], w.ran[givingBack], n, sold,
+			asks)
 	}
 }
 
