@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"spike/bench"
 )
@@ -25,6 +26,7 @@ type NginxOptions struct {
 	Conf  string // nginx.conf
 	Idle  int    // the status of its answer at /, which costs nothing; 0: not asked
 	Place Place
+	User  *syscall.Credential // nil: this process' user
 }
 
 // NewNginx makes an nginx.
@@ -39,10 +41,13 @@ func NewNginx(o NginxOptions) (*Nginx, error) {
 	if err == nil {
 		err = os.WriteFile(file, []byte(o.Conf), 0o644)
 	}
+	if err == nil && o.User != nil {
+		err = os.Chown(dir, int(o.User.Uid), int(o.User.Gid))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", o.Name, err)
 	}
-	n := &Nginx{Addr: o.Addr, Process: &Process{Spec: Spec{Name: o.Name, Path: path, Dir: dir, Place: o.Place,
+	n := &Nginx{Addr: o.Addr, Process: &Process{Spec: Spec{Name: o.Name, Path: path, Dir: dir, Place: o.Place, User: o.User,
 		Addrs: []string{o.Addr}, Args: []string{"-p", dir, "-c", file, "-e", "stderr", "-g", "daemon off;"}}}}
 	if o.Idle != 0 {
 		n.Probe = o.Place.Answers("http://"+o.Addr+"/", o.Idle)

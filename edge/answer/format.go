@@ -75,7 +75,7 @@ func Article(lang string, signer *token.Signer, again Spread) *Format {
 	return f.complete()
 }
 
-const overLimit = "one buyer may have no more of this sale"
+const overLimit = "one buyer would have more of this sale than it may have"
 
 // V1 is the format of /v1.
 func V1(signer *token.Signer, again Spread) *Format {
