@@ -2,6 +2,7 @@ package crowd
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -28,7 +29,7 @@ func (a Answer) Again() bool {
 // Code is the number under "code" in the body, which the article's format has.
 func (a Answer) Code() (code int, found bool) {
 	const mostDigits = 9
-	text := field(a.Body, codeField)
+	text := field(a.Body, `"code":`)
 	if code, err := strconv.Atoi(string(text)); err == nil && len(text) <= mostDigits {
 		return code, true
 	}
@@ -58,10 +59,7 @@ func (a Answer) Reservation() (Reservation, error) {
 	if err := json.Unmarshal(a.Body, &said); err != nil {
 		return Reservation{}, fmt.Errorf("answer %v: %w", a, err)
 	}
-	if said.Data != nil {
-		return *said.Data, nil
-	}
-	return said.Reservation, nil
+	return *cmp.Or(said.Data, &said.Reservation), nil
 }
 
 // String shows the answer to people.
@@ -75,14 +73,9 @@ func cut(body []byte, most int) string {
 	return string(bytes.ToValidUTF8(body[:most], nil)) + "..."
 }
 
-var (
-	codeField  = []byte(`"code":`)
-	stateField = []byte(`"state":`)
-)
-
 // field finds the value of a field without decoding the rest: the text of a string, or the digits of a number.
-func field(body, name []byte) []byte {
-	_, rest, _ := bytes.Cut(body, name)
+func field(body []byte, name string) []byte {
+	_, rest, _ := bytes.Cut(body, []byte(name))
 	rest = bytes.TrimLeft(rest, " ")
 	if len(rest) > 0 && rest[0] == '"' {
 		text, _, _ := bytes.Cut(rest[1:], rest[:1])
@@ -126,14 +119,14 @@ func (w Word) String() string {
 		"refunded", "lost"}[w]
 }
 
-// saying is a status and the value of a field.
+// saying is a status and the value of a field: of "code", or else of "state".
 type saying struct {
 	status int
 	value  string
 }
 
-// codes are the words by "code": the article's numbers, then v1's names.
-var codes = map[saying]Word{
+// meanings are the words of sayings: the article's numbers, v1's names, and states. A new reservation is a win.
+var meanings = map[saying]Word{
 	{200, "1"}: Won, {200, "-1"}: SoldOut, {200, "-2"}: Unopened, {200, "-3"}: Closed, {200, "-4"}: OverLimit,
 	{503, "-5"}: Undecided, {200, "-6"}: Entered, {429, "-7"}: TooMany, {200, "-8"}: TooMuch, {200, "-9"}: Paused,
 	{410, "sold_out"}: SoldOut, {409, "none_now"}: NoneNow, {425, "not_open"}: Unopened, {410, "closed"}: Closed,
@@ -142,11 +135,7 @@ var codes = map[saying]Word{
 	{404, "no_such_sale"}: NoSuch, {404, "no_such_reservation"}: NoSuch,
 	{409, "already_confirmed"}: Confirmed, {409, "already_cancelled"}: Cancelled, {409, "already_expired"}: Expired,
 	{409, "already_refunded"}: Refunded,
-}
-
-// states are the words by "state", for answers without a code. A new reservation is a win.
-var states = map[saying]Word{
-	{201, "pending"}: Won, {202, "waiting"}: Entered, {200, "pending"}: Pending, {200, "confirmed"}: Confirmed,
+	{201, "pending"}:          Won, {202, "waiting"}: Entered, {200, "pending"}: Pending, {200, "confirmed"}: Confirmed,
 	{200, "cancelled"}: Cancelled, {200, "expired"}: Expired, {200, "refunded"}: Refunded, {200, "lost"}: Lost,
 }
 
@@ -161,14 +150,9 @@ func (a Answer) Word() Word {
 	case a.Status == 503:
 		return Odd
 	}
-	word, known := codes[saying{a.Status, string(field(a.Body, codeField))}]
-	if !known {
-		word, known = states[saying{a.Status, string(field(a.Body, stateField))}]
-	}
-	switch {
-	case !known:
-		return Odd
-	case word == SoldOut && a.Again():
+	word := cmp.Or(meanings[saying{a.Status, string(field(a.Body, `"code":`))}],
+		meanings[saying{a.Status, string(field(a.Body, `"state":`))}], Odd)
+	if word == SoldOut && a.Again() {
 		return NoneNow
 	}
 	return word
@@ -176,10 +160,6 @@ func (a Answer) Word() Word {
 
 // Meaning is the word of a code of the article's format.
 func Meaning(code int) Word {
-	for _, status := range []int{200, 429, 503} {
-		if word, known := codes[saying{status, strconv.Itoa(code)}]; known {
-			return word
-		}
-	}
-	return Odd
+	name := strconv.Itoa(code)
+	return cmp.Or(meanings[saying{200, name}], meanings[saying{429, name}], meanings[saying{503, name}], Odd)
 }

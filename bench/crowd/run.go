@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/HdrHistogram/hdrhistogram-go"
 	"github.com/valyala/fasthttp"
 
 	"spike/bench"
@@ -51,6 +52,40 @@ type Progress struct {
 	Elapsed        time.Duration
 }
 
+// Result of a run. Requests = Answered + Errors + Unsent, always.
+type Result struct {
+	Requests int64         `json:"requests"` // asked for
+	Answered int64         `json:"answered"` // got a complete HTTP answer, of whatever status
+	Errors   int64         `json:"errors"`   // sent or not, without a complete answer
+	Unsent   int64         `json:"unsent"`   // the run was cancelled first, or its time was over
+	Elapsed  time.Duration `json:"elapsed_ns"`
+
+	Statuses map[int]int64 `json:"statuses"` // answers by HTTP status
+	Codes    map[int]int64 `json:"codes"`    // answers by the number under "code" in their JSON, where there is one
+	// ErrorKinds counts errors by kind: "connect", "timeout", "closed", "protocol", and "cancelled" by the end of ctx.
+	ErrorKinds map[string]int64 `json:"error_kinds"`
+	Latency    Latency          `json:"latency"`  // of answers
+	Connects   int64            `json:"connects"` // connections opened; more than Options.Connections if some broke
+}
+
+// Latency has percentiles. In an open loop they count from when a request was due, not from when it could be sent, so a
+// server cannot hide a stall.
+type Latency struct {
+	P50  time.Duration `json:"p50_ns"`
+	P90  time.Duration `json:"p90_ns"`
+	P99  time.Duration `json:"p99_ns"`
+	P999 time.Duration `json:"p999_ns"`
+	Max  time.Duration `json:"max_ns"`
+}
+
+// PerSecond is answers per second.
+func (r Result) PerSecond() float64 {
+	if r.Elapsed <= 0 {
+		return 0
+	}
+	return float64(r.Answered) / r.Elapsed.Seconds()
+}
+
 // BuyerHeader names a buyer, if a trusted proxy sends it.
 const BuyerHeader = "X-Buyer-Id"
 
@@ -71,6 +106,9 @@ func (o Options) filled() (Options, error) {
 	o.Method = cmp.Or(o.Method, fasthttp.MethodGet)
 	o.Timeout = cmp.Or(max(o.Timeout, 0), 5*time.Second)
 	o.ProgressEvery = cmp.Or(max(o.ProgressEvery, 0), 200*time.Millisecond)
+	if o.From == nil {
+		o.From = func(int) Dial { return nil }
+	}
 	switch {
 	case len(o.URLs) == 0:
 		return o, fmt.Errorf("%w: no URL", ErrOptions)
@@ -102,6 +140,7 @@ type run struct {
 	begin    time.Time
 	interval time.Duration // between due times in an open loop
 	next     atomic.Int64  // number of the next request
+	done     atomic.Int64  // requests
 	opened   atomic.Int64  // connections
 	counts   []*tally
 }
@@ -137,7 +176,12 @@ func Run(ctx context.Context, o Options) (Result, error) {
 
 // connection sends requests until there are none left.
 func (r *run) connection(ctx context.Context, i int, t *tally) {
-	c := r.newConn(ctx, i)
+	u := r.URLs[i%len(r.URLs)]
+	host, _, _ := Split(u) // checked by filled
+	c := NewConn(ctx, host, r.Timeout, r.From(i))
+	c.request.Header.SetMethod(r.Method)
+	c.request.SetRequestURI(u)
+	c.request.SetBody(r.Body)
 	defer func() { c.Close(); r.opened.Add(c.opened) }()
 	for ctx.Err() == nil {
 		n := r.next.Add(1) - 1
@@ -146,21 +190,8 @@ func (r *run) connection(ctx context.Context, i int, t *tally) {
 			return
 		}
 		r.one(ctx, c, n, due, t)
+		r.done.Add(1)
 	}
-}
-
-func (r *run) newConn(ctx context.Context, i int) *Conn {
-	u := r.URLs[i%len(r.URLs)]
-	host, _, _ := Split(u) // checked by filled
-	var dial Dial
-	if r.From != nil {
-		dial = r.From(i)
-	}
-	c := NewConn(ctx, host, r.Timeout, dial)
-	c.request.Header.SetMethod(r.Method)
-	c.request.SetRequestURI(u)
-	c.request.SetBody(r.Body)
-	return c
 }
 
 // one sends request number n and counts its result.
@@ -195,10 +226,71 @@ func (r *run) watch(over <-chan struct{}) {
 		case <-over:
 			more = false
 		}
-		p := Progress{Requests: r.Requests, Elapsed: time.Since(r.begin)}
-		for _, t := range r.counts {
-			p.Done += t.done()
-		}
-		r.OnProgress(p)
+		r.OnProgress(Progress{Done: r.done.Load(), Requests: r.Requests, Elapsed: time.Since(r.begin)})
+	}
+}
+
+// tally counts for a few connections. A run has some tallies: so connections seldom meet at one, and a thousand connections
+// do not need a thousand histograms.
+type tally struct {
+	mu      sync.Mutex
+	counts  Result
+	latency *hdrhistogram.Histogram // microseconds
+}
+
+const (
+	minLatencyUs = 1
+	maxLatencyUs = int64(60 * time.Second / time.Microsecond)
+)
+
+func newTally() *tally {
+	return &tally{latency: hdrhistogram.New(minLatencyUs, maxLatencyUs, 3),
+		counts: Result{Statuses: map[int]int64{}, Codes: map[int]int64{}, ErrorKinds: map[string]int64{}}}
+}
+
+func (t *tally) answer(a Answer, took time.Duration) {
+	code, hasCode := a.Code()
+	us := min(max(took.Microseconds(), minLatencyUs), maxLatencyUs)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.counts.Answered++
+	t.counts.Statuses[a.Status]++
+	if hasCode {
+		t.counts.Codes[code]++
+	}
+	_ = t.latency.RecordValue(us) // within its range: it cannot fail
+}
+
+func (t *tally) failure(kind string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.counts.Errors++
+	t.counts.ErrorKinds[kind]++
+}
+
+// result adds up all tallies of a finished run.
+func (r *run) result(elapsed time.Duration) Result {
+	sum := newTally()
+	all := sum.counts
+	for _, t := range r.counts {
+		all.Answered += t.counts.Answered
+		all.Errors += t.counts.Errors
+		add(all.Statuses, t.counts.Statuses)
+		add(all.Codes, t.counts.Codes)
+		add(all.ErrorKinds, t.counts.ErrorKinds)
+		sum.latency.Merge(t.latency)
+	}
+	all.Requests, all.Unsent, all.Elapsed, all.Connects = r.Requests, r.Requests-all.Answered-all.Errors, elapsed, r.opened.Load()
+	at := func(p float64) time.Duration {
+		return time.Duration(sum.latency.ValueAtPercentile(p)) * time.Microsecond
+	}
+	all.Latency = Latency{P50: at(50), P90: at(90), P99: at(99), P999: at(99.9),
+		Max: time.Duration(sum.latency.Max()) * time.Microsecond}
+	return all
+}
+
+func add[K comparable](into, from map[K]int64) {
+	for k, n := range from {
+		into[k] += n
 	}
 }

@@ -113,16 +113,14 @@ func parseWrk(out string) (m Measurement, err error) {
 
 // parseAB reads the output of ab 2.3. Its percentiles are whole milliseconds.
 func parseAB(out string) (m Measurement, err error) {
+	const reasons = `\n\s+\(Connect: \d+, Receive: \d+, Length: \d+, Exceptions: \d+\)` // of failures
 	m.Tool = "ab"
 	err = m.read(out, append(m.latencies(`(\d+)`, "ms"),
 		line{pattern: `Complete requests:\s+(\d+)`, into: []any{&m.Requests}},
-		line{pattern: `Failed requests:\s+(\d+)`, into: []any{&m.Failed}},
+		line{pattern: `Failed requests:\s+(0|\d+` + reasons + `)`, into: []any{&m.Failed}},
 		line{pattern: `Requests per second:\s+([\d.]+) .*`, into: []any{&m.PerSec}},
 		line{pattern: `Time taken for tests:\s+([\d.]+) seconds`, unit: "s", into: []any{&m.Elapsed}},
 		line{rare: "Non-2xx responses", pattern: `Non-2xx responses:\s+(\d+)`, into: []any{&m.Non2xx}})...)
-	if err == nil && m.Failed > 0 {
-		err = m.read(out, line{pattern: `\s+\(Connect: \d+, Receive: \d+, Length: \d+, Exceptions: \d+\)`})
-	}
 	return m, err
 }
 

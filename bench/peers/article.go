@@ -12,7 +12,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -22,13 +21,12 @@ import (
 // article is the article's design: a local counter first, Redis second, both inside one lock (a channel of size 1), over
 // net/http, with a line in a log file for every request.
 type article struct {
+	Options
 	lock   chan int // it has a value while no request is inside
-	redis  *pool
 	deduct []string // the command
-	log    string
 
-	localStock int64
-	localSold  int64 // inside lock
+	localSold int64     // inside lock
+	redis     redisConn // inside lock
 }
 
 func runArticle(ctx context.Context, o Options) error {
@@ -41,15 +39,15 @@ func runArticle(ctx context.Context, o Options) error {
 	if err != nil {
 		return fmt.Errorf("load script: %w", err)
 	}
-	a := &article{lock: make(chan int, 1), redis: &pool{addr: o.Redis}, log: o.Log, localStock: o.LocalStock,
+	a := &article{Options: o, lock: make(chan int, 1), redis: redisConn{addr: o.Redis},
 		deduct: append([]string{"EVALSHA", sha, "1", saleHash}, deductArgs...)}
-	defer a.redis.close()
 	a.lock <- 1
 	mux := http.NewServeMux()
 	mux.HandleFunc(buyPath, a.buy)
 	s := &http.Server{Addr: o.Listen, Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	stop := context.AfterFunc(ctx, func() { _ = s.Close() })
 	defer stop()
+	defer func() { <-a.lock; a.redis.close(); a.lock <- 1 }()
 	if err = s.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("article: %w", err)
 	}
@@ -75,21 +73,24 @@ func (a *article) buy(w http.ResponseWriter, _ *http.Request) {
 // deductLocal counts before it asks Redis, as the article does. If Redis refuses, this server has lost the unit.
 func (a *article) deductLocal() bool {
 	a.localSold++
-	return a.localSold <= a.localStock
+	return a.localSold <= a.LocalStock
 }
 
-// deductRemote takes a connection from the pool for one call, and gives it back.
+// deductRemote asks Redis. An answer that is no serial is a refusal.
 func (a *article) deductRemote() bool {
-	serial, err := a.redis.do(a.deduct)
+	serial, err := a.redis.call(a.deduct)
+	if err != nil {
+		a.redis.close()
+	}
 	return err == nil && serial > 0
 }
 
 // writeLog opens, appends and closes for each request, as the article does.
 func (a *article) writeLog(line string) {
-	if a.log == "" {
+	if a.Log == "" {
 		return
 	}
-	f, err := os.OpenFile(a.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	f, err := os.OpenFile(a.Log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return
 	}
@@ -97,66 +98,32 @@ func (a *article) writeLog(line string) {
 	_, _ = f.WriteString(line + "\r\n")
 }
 
-// pool is a Redis connection pool like the article's: a connection makes one call at a time, and is then given back. A modern
-// client would pipeline, or clean up a connection between two users. Both would change the cost of the design, so the pool is
-// written out.
-type pool struct {
-	addr string
-	mu   sync.Mutex
-	idle []*redisConn
-}
-
+// redisConn is the article's pool of Redis connections. It has one, because only one request at a time is inside the lock. A
+// modern client would pipeline, or clean up a connection between two users. Both would change the cost of the design, so the
+// calls are written out.
 type redisConn struct {
-	net net.Conn
-	in  *bufio.Reader
-	out []byte
+	addr string
+	net  net.Conn // nil: it is not open
+	in   *bufio.Reader
+	out  []byte
 }
 
-var errReply = errors.New("redis reply")
-
-// do sends one command and reads its integer reply. The connection goes back to the pool unless it broke.
-func (p *pool) do(args []string) (int64, error) {
-	c, err := p.get()
-	if err != nil {
-		return 0, err
-	}
-	n, err := c.call(args)
-	if err != nil && !errors.Is(err, errReply) {
+func (c *redisConn) close() {
+	if c.net != nil {
 		_ = c.net.Close()
-		return 0, err
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.idle = append(p.idle, c)
-	return n, err
-}
-
-func (p *pool) get() (*redisConn, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if last := len(p.idle) - 1; last >= 0 {
-		c := p.idle[last]
-		p.idle = p.idle[:last]
-		return c, nil
-	}
-	c, err := net.DialTimeout("tcp", p.addr, callTimeout)
-	if err != nil {
-		return nil, fmt.Errorf("redis: %w", err)
-	}
-	return &redisConn{net: c, in: bufio.NewReader(c)}, nil
-}
-
-func (p *pool) close() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, c := range p.idle {
-		_ = c.net.Close()
+		c.net = nil
 	}
 }
 
-// call makes one command and reads its reply, in RESP2. It understands only an integer or an error.
-func (c *redisConn) call(args []string) (int64, error) {
-	if err := c.net.SetDeadline(time.Now().Add(callTimeout)); err != nil {
+// call makes one command and reads its integer reply, in RESP2. Another reply is 0. The first call opens the connection.
+func (c *redisConn) call(args []string) (n int64, err error) {
+	if c.net == nil {
+		if c.net, err = net.DialTimeout("tcp", c.addr, callTimeout); err != nil {
+			return 0, err
+		}
+		c.in = bufio.NewReader(c.net)
+	}
+	if err = c.net.SetDeadline(time.Now().Add(callTimeout)); err != nil {
 		return 0, err
 	}
 	c.out = append(strconv.AppendInt(append(c.out[:0], '*'), int64(len(args)), 10), "\r\n"...)
@@ -164,18 +131,14 @@ func (c *redisConn) call(args []string) (int64, error) {
 		c.out = append(strconv.AppendInt(append(c.out, '$'), int64(len(a)), 10), "\r\n"...)
 		c.out = append(append(c.out, a...), "\r\n"...)
 	}
-	if _, err := c.net.Write(c.out); err != nil {
+	if _, err = c.net.Write(c.out); err != nil {
 		return 0, err
 	}
 	line, err := c.in.ReadString('\n')
-	if err != nil {
-		return 0, err
+	if digits, isInteger := strings.CutPrefix(strings.TrimSpace(line), ":"); isInteger {
+		n, _ = strconv.ParseInt(digits, 10, 64)
 	}
-	digits, isInteger := strings.CutPrefix(strings.TrimSuffix(line, "\r\n"), ":")
-	if !isInteger {
-		return 0, fmt.Errorf("%w: %q", errReply, line)
-	}
-	return strconv.ParseInt(digits, 10, 64)
+	return n, err
 }
 
 // deductScript is the article's: a hash with a total and a sold count, one unit per call.
@@ -214,8 +177,7 @@ func runOneScript(ctx context.Context, o Options) error {
 			c.SetBodyString(soldOut)
 		default:
 			c.SetContentType(jsonType)
-			body := append(c.Response.Body(), `{"code":1,"msg":"抢票成功","data":{"sale":"ticket","serial":`...)
-			c.SetBody(append(strconv.AppendInt(body, serial, 10), "}}"...))
+			c.SetBody(append(strconv.AppendInt(append(c.Response.Body(), won...), serial, 10), "}}"...))
 		}
 	}
 	return serve(ctx, o.Listen, &fasthttp.Server{Handler: buy, NoDefaultServerHeader: true})

@@ -23,8 +23,9 @@ CREATE TABLE orders (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, sale te
 	state text NOT NULL DEFAULT 'pending', created_at timestamptz NOT NULL DEFAULT now());`
 
 // statements of a strategy. buy (sale, buyer) returns an order or no row: sold out. pay (order) affects one row, or
-// none if that order was paid before.
-type statements struct{ buy, pay string }
+// none if that order was paid before; empty: there is no payment. buyAll (sale, buyers), if set, is for all who wait at once: it
+// returns an order for each unit, as far as there are units.
+type statements struct{ buy, pay, buyAll string }
 
 var (
 	orderFirst = statements{
@@ -35,6 +36,14 @@ var (
 		buy: `INSERT INTO orders (sale, buyer) SELECT sale, $2 FROM stock WHERE sale = $1 AND remaining > 0 RETURNING id`,
 		pay: `WITH paid AS (UPDATE orders SET state = 'paid' WHERE id = $1 AND state = 'pending' RETURNING sale)
 			UPDATE stock SET remaining = remaining - 1 FROM paid WHERE stock.sale = paid.sale`}
+	// The first strategy's row, with one commit for a group. PostgreSQL cannot group such commits by itself, because each keeps the
+	// row's lock until it is on disk.
+	grouped = statements{
+		buyAll: `WITH stocked AS (SELECT sale, least(remaining, cardinality($2::text[])) AS n
+				FROM stock WHERE sale = $1 FOR UPDATE),
+			taken AS (UPDATE stock s SET remaining = s.remaining - stocked.n FROM stocked WHERE s.sale = stocked.sale
+				RETURNING stocked.n)
+			INSERT INTO orders (sale, buyer) SELECT $1, unnest(($2::text[])[1:n]) FROM taken RETURNING id`}
 )
 
 // MaxPool is the most connections to PostgreSQL that a server of orders may have.
@@ -43,6 +52,7 @@ const MaxPool = 64
 const (
 	dbTimeout = 5 * time.Second // of a call
 	poolLimit = 20 * time.Second
+	maxGroup  = 512
 	payPath   = "/pay/"
 )
 
@@ -60,9 +70,8 @@ func openPool(ctx context.Context, o Options) (*pgxpool.Pool, error) {
 	cfg.MinConns, cfg.MaxConns = int32(o.Pool), int32(o.Pool)
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	for err == nil && int(pool.Stat().IdleConns()) < o.Pool {
-		if err = pool.Ping(ctx); err == nil && !bench.Sleep(ctx, 10*time.Millisecond) {
-			err = ctx.Err()
-		}
+		bench.Sleep(ctx, 10*time.Millisecond)
+		err = pool.Ping(ctx)
 	}
 	if err != nil {
 		if pool != nil {
@@ -76,8 +85,17 @@ func openPool(ctx context.Context, o Options) (*pgxpool.Pool, error) {
 // orders answers buyers from a database: GET /buy/ticket and POST /pay/ORDER. If the database does not answer, the buyer gets a
 // 503.
 type orders struct {
-	buy func(ctx context.Context, buyer string) (order int64, err error) // 0, or pgx.ErrNoRows: there are no units
-	pay func(ctx context.Context, order int64) error
+	statements
+	pool    *pgxpool.Pool
+	waiting chan *waiter // for buyAll
+}
+
+// waiter is a buyer who waits. When it is done, it has an order, or 0 if there are no units.
+type waiter struct {
+	buyer string
+	done  chan struct{}
+	order int64
+	err   error
 }
 
 func (sql statements) run(ctx context.Context, o Options) error {
@@ -86,20 +104,12 @@ func (sql statements) run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer pool.Close()
-	s := orders{
-		buy: func(ctx context.Context, buyer string) (id int64, err error) {
-			err = pool.QueryRow(ctx, sql.buy, sale, buyer).Scan(&id)
-			return id, err
-		},
-		pay: func(ctx context.Context, order int64) error {
-			_, err := pool.Exec(ctx, sql.pay, order)
-			return err
-		},
-	}
-	return s.serve(ctx, o)
-}
-
-func (s orders) serve(ctx context.Context, o Options) error {
+	s := orders{sql, pool, make(chan *waiter, 4*maxGroup)}
+	working, end := context.WithCancel(context.WithoutCancel(ctx)) // it goes on while the last buyers are answered
+	var running sync.WaitGroup
+	running.Go(func() { s.serveGroups(working) })
+	defer running.Wait()
+	defer end()
 	return serve(ctx, o.Listen, &fasthttp.Server{Handler: s.handle, NoDefaultServerHeader: true})
 }
 
@@ -109,7 +119,7 @@ func (s orders) handle(c *fasthttp.RequestCtx) {
 	answer, err := "", error(nil)
 	path := string(c.Path())
 	switch order, isPay := strings.CutPrefix(path, payPath); {
-	case isPay && c.IsPost() && s.pay != nil:
+	case isPay && c.IsPost() && s.pay != "":
 		answer, err = s.payFor(ctx, order)
 	case path == buyPath:
 		answer, err = s.buyFor(ctx, string(c.Request.Header.Peek("X-Buyer-Id")))
@@ -126,120 +136,75 @@ func (s orders) handle(c *fasthttp.RequestCtx) {
 	}
 }
 
-func (s orders) buyFor(ctx context.Context, buyer string) (string, error) {
-	order, err := s.buy(ctx, buyer)
-	if errors.Is(err, pgx.ErrNoRows) || err == nil && order == 0 {
-		return soldOut, nil
-	}
-	id := strconv.FormatInt(order, 10) // it is the buyer's token, too
-	return `{"code":1,"msg":"抢票成功","data":{"sale":"` + sale + `","serial":` + id + `,"token":"` + id + `"}}`, err
-}
-
 func (s orders) payFor(ctx context.Context, order string) (string, error) {
 	id, err := strconv.ParseInt(order, 10, 64)
 	if err != nil {
 		return "", nil //nolint:nilerr // there is no such order: 404
 	}
-	return `{"state":"paid"}`, s.pay(ctx, id)
+	_, err = s.pool.Exec(ctx, s.pay, id)
+	return `{"state":"paid"}`, err
 }
 
-// groupSQL buys a unit for each buyer of $2, as far as there are units. It returns one order for each unit.
-const groupSQL = `WITH stocked AS (SELECT sale, least(remaining, cardinality($2::text[])) AS n
-		FROM stock WHERE sale = $1 FOR UPDATE),
-	taken AS (UPDATE stock s SET remaining = s.remaining - stocked.n FROM stocked WHERE s.sale = stocked.sale RETURNING stocked.n)
-	INSERT INTO orders (sale, buyer) SELECT $1, unnest(($2::text[])[1:n]) FROM taken RETURNING id`
-
-const maxGroup = 512
-
-// group buys for all who wait at once: the first strategy's row, with one commit for all of them. PostgreSQL cannot group such
-// commits by itself, because each keeps the row's lock until it is on disk.
-type group struct {
-	pool    *pgxpool.Pool
-	waiting chan waiter
-}
-
-// waiter is a buyer who waits. ordered gets its order, or 0 if there are no units.
-type waiter struct {
-	buyer   string
-	ordered chan ordered
-}
-
-type ordered struct {
-	id  int64
-	err error
-}
-
-func runGrouped(ctx context.Context, o Options) error {
-	pool, err := openPool(ctx, o)
-	if err != nil {
-		return err
+func (s orders) buyFor(ctx context.Context, buyer string) (_ string, err error) {
+	var order int64
+	if s.buyAll != "" {
+		order, err = s.wait(ctx, buyer)
+	} else {
+		err = s.pool.QueryRow(ctx, s.buy, sale, buyer).Scan(&order)
 	}
-	defer pool.Close()
-	g := &group{pool, make(chan waiter, 4*maxGroup)}
-	working, end := context.WithCancel(context.WithoutCancel(ctx)) // it goes on while the last buyers are answered
-	var running sync.WaitGroup
-	running.Go(func() { g.run(working) })
-	defer running.Wait()
-	defer end()
-	return orders{buy: g.buy}.serve(ctx, o)
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && order == 0 {
+		return soldOut, nil
+	}
+	id := strconv.FormatInt(order, 10) // it is the buyer's token, too
+	return won + id + `,"token":"` + id + `"}}`, err
 }
 
-// run serves groups until ctx ends.
-func (g *group) run(ctx context.Context) {
+// wait waits for an order of a group. 0: there are no units.
+func (s orders) wait(ctx context.Context, buyer string) (int64, error) {
+	w := &waiter{buyer: buyer, done: make(chan struct{})}
+	select {
+	case s.waiting <- w:
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	select {
+	case <-w.done:
+		return w.order, w.err
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+// serveGroups serves all who wait, again and again until ctx ends.
+func (s orders) serveGroups(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case first := <-g.waiting:
-			g.serve(g.gather(first))
+		case first := <-s.waiting:
+			group := []*waiter{first}
+			for range min(len(s.waiting), maxGroup-1) {
+				group = append(group, <-s.waiting)
+			}
+			s.serveGroup(group)
 		}
 	}
 }
 
-func (g *group) gather(first waiter) []waiter {
-	all := []waiter{first}
-	for len(all) < maxGroup {
-		select {
-		case next := <-g.waiting:
-			all = append(all, next)
-		default:
-			return all
-		}
-	}
-	return all
-}
-
-// serve stores an order for each, as far as there are units.
-func (g *group) serve(all []waiter) {
-	buyers := make([]string, len(all))
-	for i, w := range all {
-		buyers[i] = w.buyer
+// serveGroup stores an order for each, as far as there are units.
+func (s orders) serveGroup(group []*waiter) {
+	var buyers []string
+	for _, w := range group {
+		buyers = append(buyers, w.buyer)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), dbTimeout)
 	defer cancel()
-	rows, _ := g.pool.Query(ctx, groupSQL, sale, buyers) // the rows have its error, too
+	rows, _ := s.pool.Query(ctx, s.buyAll, sale, buyers) // the rows have its error, too
 	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-	for i, w := range all {
-		o := ordered{err: err}
-		if i < len(ids) {
-			o.id = ids[i]
+	for i, w := range group {
+		if w.err = err; i < len(ids) {
+			w.order = ids[i]
 		}
-		w.ordered <- o
-	}
-}
-
-// buy waits for an order. 0: there are no units.
-func (g *group) buy(ctx context.Context, buyer string) (int64, error) {
-	w := waiter{buyer, make(chan ordered, 1)}
-	select {
-	case g.waiting <- w:
-	case <-ctx.Done():
-		return 0, ctx.Err()
-	}
-	select {
-	case o := <-w.ordered:
-		return o.id, o.err
-	case <-ctx.Done():
-		return 0, ctx.Err()
+		close(w.done)
 	}
 }
