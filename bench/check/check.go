@@ -5,11 +5,11 @@ package check
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"net"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +17,7 @@ import (
 	"spike/bench"
 	"spike/bench/crowd"
 	"spike/bench/measure"
+	"spike/bench/rig"
 	"spike/luascripts/ledger"
 )
 
@@ -36,22 +37,16 @@ type Finding struct {
 	Text  string
 }
 
-func (f Finding) String() string {
-	return [...]string{"ok   ", "warn ", "FAIL "}[f.Level] + f.Text
-}
-
-func finding(l Level, format string, args ...any) Finding {
-	return Finding{l, fmt.Sprintf(format, args...)}
-}
+func (f Finding) String() string { return []string{"ok   ", "warn ", "FAIL "}[f.Level] + f.Text }
 
 // OK is a finding without a fault.
-func OK(format string, args ...any) Finding { return finding(Fine, format, args...) }
+func OK(format string, args ...any) Finding { return Finding{Fine, fmt.Sprintf(format, args...)} }
 
 // Warn names a risk.
-func Warn(format string, args ...any) Finding { return finding(Risky, format, args...) }
+func Warn(format string, args ...any) Finding { return Finding{Risky, fmt.Sprintf(format, args...)} }
 
 // Fail names a broken promise.
-func Fail(format string, args ...any) Finding { return finding(Failed, format, args...) }
+func Fail(format string, args ...any) Finding { return Finding{Failed, fmt.Sprintf(format, args...)} }
 
 // Passed says whether nothing failed.
 func Passed(all []Finding) bool {
@@ -95,10 +90,10 @@ func (o Options) check() (host, sale string, err error) {
 // answer is not an error, but a finding.
 func Run(ctx context.Context, o Options, store ledger.Store, say func(Finding)) error {
 	host, sale, err := o.check()
-	if err != nil {
-		return err
+	if err == nil {
+		err = reach(ctx, host)
 	}
-	if err = reach(ctx, host); err != nil {
+	if err != nil {
 		return err
 	}
 	say(OK("%s listens", host))
@@ -154,21 +149,18 @@ func Transport(r crowd.Result) (all []Finding) {
 	return all
 }
 
-// reasons are why a status is heard, where the buyer cannot know.
-var reasons = map[int]string{
-	http.StatusUnauthorized: ": the sale must know its buyers (--buyers names them, if X-Buyer-Id is trusted from here)",
-}
-
 // Statuses says whether every answer had a status a buyer may get.
 func Statuses(r crowd.Result, allow503 bool) (all []Finding) {
 	for _, status := range slices.Sorted(maps.Keys(r.Statuses)) {
-		n := r.Statuses[status]
+		said := fmt.Sprintf("%s with status %d", bench.Plural(r.Statuses[status], "answer"), status)
 		switch {
 		case status == 200:
 		case status == 503 && allow503:
-			all = append(all, Warn("%s with status 503: undecided", bench.Plural(n, "answer")))
+			all = append(all, Warn("%s: undecided", said))
+		case status == 401:
+			all = append(all, Fail("%s: the sale must know its buyers (--buyers names them, if X-Buyer-Id is trusted from here)", said))
 		default:
-			all = append(all, Fail("%s with status %d%s", bench.Plural(n, "answer"), status, reasons[status]))
+			all = append(all, Fail("%s", said))
 		}
 	}
 	if all == nil && r.Answered > 0 {
@@ -216,10 +208,10 @@ func round(d time.Duration) time.Duration {
 func audited(ctx context.Context, store ledger.Store, sale string) ([]Finding, error) {
 	a, err := store.Audit(ctx, sale)
 	var refused *ledger.Refusal
-	if errors.As(err, &refused) {
+	switch {
+	case errors.As(err, &refused):
 		return []Finding{Fail("audit of %s: %v", sale, err)}, nil
-	}
-	if err != nil {
+	case err != nil:
 		return nil, err
 	}
 	all := []Finding{If(a.OK, OK("audit: every unit of %s is accounted for once: %s", sale, Account(a)),
@@ -228,6 +220,15 @@ func audited(ctx context.Context, store ledger.Store, sale string) ([]Finding, e
 		all = append(all, Fail("audit: %s", v))
 	}
 	return all, nil
+}
+
+// Audit is `spike audit` of a rig's sale.
+func Audit(ctx context.Context, program, redis string) (a ledger.Audit, err error) {
+	out, failed := rig.Run(ctx, "", program, "audit", rig.Sale, "--json", "--redis", redis)
+	if json.Unmarshal([]byte(out), &a) != nil { // a failed audit is printed, too
+		return a, fmt.Errorf("spike audit: %w", failed)
+	}
+	return a, nil
 }
 
 // Account formats an audit as a sum.

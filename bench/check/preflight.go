@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -12,12 +13,6 @@ import (
 	"github.com/redis/rueidis"
 
 	"spike/bench/rig"
-)
-
-// How far Redis' clock may be from this machine's. Holds end and sales open by Redis' clock.
-const (
-	skewRisky  = 500 * time.Millisecond
-	skewFailed = 5 * time.Second
 )
 
 // Preflight checks every Redis node behind a client: its version, whether it may lose data, its clock.
@@ -105,12 +100,10 @@ func (f facts) judgeDisk() Finding {
 	if f.info["aof_enabled"] != "1" {
 		return Warn("appendonly no: a Redis that dies forgets every sale made since its last snapshot, if there is one")
 	}
-	if found, known := appended[f.appends]; known {
-		return found
-	}
-	return appended[""]
+	return cmp.Or(appended[f.appends], appended[""])
 }
 
+// judgeClock: how far Redis' clock is from this machine's.
 func (f facts) judgeClock() Finding {
 	skew, way := f.skew, "ahead of"
 	if skew < 0 {
@@ -120,11 +113,12 @@ func (f facts) judgeClock() Finding {
 	if skew <= unsure {
 		return OK("redis' clock agrees with ours to %v", unsure.Round(10*time.Microsecond))
 	}
+	const risky, failed = 500 * time.Millisecond, 5 * time.Second
 	said := fmt.Sprintf("redis' clock is %v %s ours", skew.Round(100*time.Microsecond), way)
 	switch {
-	case skew >= skewFailed:
+	case skew >= failed:
 		return Fail("%s: sales open and holds end by it", said)
-	case skew > skewRisky:
+	case skew > risky:
 		return Warn("%s: sales open and holds end by it", said)
 	}
 	return OK("%s", said)

@@ -2,12 +2,13 @@ package demo
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
+	"strconv"
 	"time"
 
 	"spike/bench/check"
@@ -19,9 +20,8 @@ import (
 
 // Account is what happened.
 type Account struct {
+	Options
 	Machine                report.Machine
-	Requests, Units        int64
-	Connections            int
 	Front                  string
 	Dir                    string // where the logs are; empty: they are removed
 	Load                   crowd.Result
@@ -65,14 +65,17 @@ func (a *Account) All() EdgeAccount {
 		for outcome, n := range e.Buys {
 			all.Buys[outcome] += n
 		}
-		all.Journal.join(e.Journal)
+		j := &all.Journal
+		if e.Journal.Lines > 0 && (j.Lines == 0 || e.Journal.First < j.First) {
+			j.First = e.Journal.First
+		}
+		j.Lines, j.Won, j.Sales = j.Lines+e.Journal.Lines, j.Won+e.Journal.Won, append(j.Sales, e.Journal.Sales...)
 	}
 	return all
 }
 
 // closing reads all counters, stops the front so that the logs are whole, and audits the ledger.
-func (a *Account) closing(ctx context.Context, c *rush) error {
-	s := c.stage
+func (a *Account) closing(ctx context.Context, s *stage) error {
 	for i, server := range s.site.Servers {
 		m, err := server.Metrics(ctx)
 		if err != nil {
@@ -97,23 +100,23 @@ func (a *Account) closing(ctx context.Context, c *rush) error {
 		return fmt.Errorf("%s: %w", hashKey, err)
 	}
 	a.Total, a.Sold = fields[rig.TotalField], fields[rig.SoldField]
-	if a.Audit, err = s.store.Audit(ctx, sale); err != nil {
-		return fmt.Errorf("audit: %w", err)
+	if a.Audit, err = check.Audit(ctx, a.Binary, s.site.Redis.Addr); err != nil {
+		return err
 	}
-	a.judge(c)
+	a.judge(s)
 	return nil
 }
 
 func (a *Account) find(f ...check.Finding) { a.Findings = append(a.Findings, f...) }
 
 // judge compares answers, metrics, logs and ledger.
-func (a *Account) judge(c *rush) {
-	top := c.wins.Highest()
-	a.find(check.If(a.Wins == c.want, check.OK("%s units sold of %s, by the answers", num(a.Wins), num(a.Units)),
-		check.Fail("%s of %s units sold, by the answers", num(a.Wins), num(c.want))))
+func (a *Account) judge(s *stage) {
+	top := s.wins.Highest()
+	a.find(check.If(a.Wins == s.want, check.OK("%s units sold of %s, by the answers", num(a.Wins), num(a.Units)),
+		check.Fail("%s of %s units sold, by the answers", num(a.Wins), num(s.want))))
 	a.find(check.If(top <= uint64(a.Units), check.OK("no serial above %s", num(a.Units)),
 		check.Fail("serial %d given, of %s", top, num(a.Units))))
-	a.find(slices.Concat(check.Won(&c.wins), check.Transport(a.Load), check.Statuses(a.Load, true), a.judgeEdges())...)
+	a.find(slices.Concat(check.Won(&s.wins), check.Transport(a.Load), check.Statuses(a.Load, true), a.judgeEdges())...)
 	a.find(check.If(a.Total == fmt.Sprint(a.Units) && a.Sold == fmt.Sprint(a.Wins),
 		check.OK("%s: %s %s, %s %s", hashKey, rig.TotalField, a.Total, rig.SoldField, a.Sold),
 		check.Fail("%s: %s of %s sold", hashKey, a.Sold, a.Total)))
@@ -169,59 +172,29 @@ func readJournal(file string) (journal, error) {
 	return j, nil
 }
 
-var (
-	resultField = []byte("result:")
-	localField  = []byte(",localSales:")
-	timeField   = []byte(`"us":`)
-)
+// decision is a line of the log: its time, its result, and its edge's local sales.
+var decision = regexp.MustCompile(`^{"sale":"[^"]*","us":(\d+),"message":"result:([01]),localSales:(\d+)"}$`)
 
 func journalOf(r io.Reader) (j journal, err error) {
 	lines := bufio.NewScanner(bufio.NewReaderSize(r, 1<<18))
 	for lines.Scan() {
-		if err := j.add(lines.Bytes()); err != nil {
-			return j, err
+		found := decision.FindStringSubmatch(lines.Text())
+		if found == nil {
+			return j, fmt.Errorf("line %d: %q is no decision", j.Lines+1, lines.Text())
+		}
+		us, _ := strconv.ParseInt(found[1], 10, 64)
+		local, _ := strconv.ParseInt(found[3], 10, 64)
+		if j.Lines == 0 || us < j.First {
+			j.First = us
+		}
+		j.Lines++
+		j.Top = max(j.Top, local)
+		if found[2] == "1" {
+			j.Won++
+			j.Sales = append(j.Sales, us)
 		}
 	}
 	return j, lines.Err()
-}
-
-func (j *journal) add(line []byte) error {
-	_, result, ok := bytes.Cut(line, resultField)
-	_, local, ok2 := bytes.Cut(result, localField)
-	_, at, ok3 := bytes.Cut(line, timeField)
-	if !ok || !ok2 || !ok3 || result[0] != '0' && result[0] != '1' {
-		return fmt.Errorf("line %d: %q is no decision", j.Lines+1, line)
-	}
-	us := leading(at)
-	if j.Lines == 0 || us < j.First {
-		j.First = us
-	}
-	j.Lines++
-	j.Top = max(j.Top, leading(local))
-	if result[0] == '1' {
-		j.Won++
-		j.Sales = append(j.Sales, us)
-	}
-	return nil
-}
-
-// join adds what another edge's log says.
-func (j *journal) join(other journal) {
-	if other.Lines > 0 && (j.Lines == 0 || other.First < j.First) {
-		j.First = other.First
-	}
-	j.Lines, j.Won, j.Sales = j.Lines+other.Lines, j.Won+other.Won, append(j.Sales, other.Sales...)
-}
-
-// leading returns the number at the beginning of text.
-func leading(text []byte) (n int64) {
-	for _, c := range text {
-		if c < '0' || c > '9' {
-			break
-		}
-		n = 10*n + int64(c-'0')
-	}
-	return n
 }
 
 // soldBy is how many units were sold until a moment.

@@ -16,7 +16,7 @@ func right() *Account {
 		return EdgeAccount{Name: name, Weight: weight, Buys: map[string]int64{"won": n, "sold_out": int64(3*weight) - n},
 			Journal: journal{Lines: int64(3 * weight), Won: n, Top: n, First: 1000, Sales: times}}
 	}
-	return &Account{Requests: 30, Units: 6, Connections: 2, Front: "127.0.0.1:8080", Wins: 6,
+	return &Account{Options: Options{Requests: 30, Units: 6, Connections: 2}, Front: "127.0.0.1:8080", Wins: 6,
 		Edges: []EdgeAccount{edge("edge-1", 1, 2000), edge("edge-2", 2, 3000), edge("edge-3", 3, 4000, 5000),
 			edge("edge-4", 4, 6000, 7000)},
 		Total: "6", Sold: "6", SellingN: 3, SellingFor: 6,
@@ -25,8 +25,8 @@ func right() *Account {
 }
 
 // seen is a crowd whose answers had these serials.
-func seen(serials ...string) *rush {
-	c := &rush{want: 6}
+func seen(serials ...string) *stage {
+	c := &stage{want: 6}
 	for _, s := range serials {
 		c.wins.Note(crowd.Answer{Status: 200, Body: []byte(`{"code":1,"data":{"serial":` + s + `,"token":"t"}}`)})
 	}

@@ -3,13 +3,13 @@
 // answers, the edges' metrics, their decision logs, and the ledger's audit.
 //
 //	demo     from the options to the account
-//	stage    the servers: start, stop
-//	crowd    the requests, and what is read while they run
+//	stage    the servers and the crowd: start, stop, what is read while they run
 //	account  what happened, by the decision logs too, which are read as the article reads its stat.log; and whether it is right
 //	text     the account for people
 package demo
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -39,9 +39,9 @@ type Options struct {
 
 // Progress is how far the crowd is.
 type Progress struct {
-	Done, Requests int64
-	Sold           int64
-	PerSecond      float64 // lately
+	crowd.Progress
+	Sold      int64
+	PerSecond float64 // lately
 }
 
 const (
@@ -53,19 +53,12 @@ const (
 // weights of the edges, as in the article: a tenth of the requests for the first, four for the last.
 var weights = []int{1, 2, 3, 4}
 
-func (o Options) step(format string, args ...any) {
-	if o.OnStep != nil {
-		o.OnStep(fmt.Sprintf(format, args...))
-	}
-}
+func (o Options) step(format string, args ...any) { o.OnStep(fmt.Sprintf(format, args...)) }
 
-// Run plays the article and returns what happened. Its errors wrap bench.ErrUsage, bench.ErrDependency, edge.ErrListen or
-// ledger.ErrDown. A wrong result is no error, but a finding of the account. When Run returns, all servers have ended.
+// Run plays the article and returns what happened. Its errors wrap bench.ErrUsage, bench.ErrDependency or edge.ErrListen.
+// A wrong result is no error, but a finding of the account. When Run returns, all servers have ended.
 func Run(ctx context.Context, o Options) (*Account, error) {
-	if err := measure.Check(o); err != nil {
-		return nil, err
-	}
-	if err := tools(); err != nil {
+	if err := cmp.Or(measure.Check(o), tools()); err != nil {
 		return nil, err
 	}
 	front, err := o.front()
@@ -76,8 +69,8 @@ func Run(ctx context.Context, o Options) (*Account, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &stage{front: front, dir: dir}
-	a, err := s.play(ctx, o)
+	s := &stage{Options: o, front: front, dir: dir, want: min(o.Units, o.Requests)}
+	a, err := s.play(ctx)
 	if err == nil && (o.Out != "" || !a.Passed()) {
 		err = a.save()
 	}
@@ -103,22 +96,21 @@ func (o Options) room() (string, error) {
 	return dir, nil
 }
 
-func (s *stage) play(ctx context.Context, o Options) (*Account, error) {
+func (s *stage) play(ctx context.Context) (*Account, error) {
 	defer s.close()
-	if err := s.open(ctx, o); err != nil {
+	if err := s.open(ctx); err != nil {
 		return nil, interrupted(ctx, err)
 	}
-	o.step("%s requests over %s keep-alive connections for %s units", num(o.Requests), num(o.Connections), num(o.Units))
-	c := &rush{o: o, stage: s, want: min(o.Units, o.Requests)}
-	r, err := c.run(ctx)
+	s.step("%s requests over %s keep-alive connections for %s units", num(s.Requests), num(s.Connections), num(s.Units))
+	r, err := s.run(ctx)
 	if err != nil {
 		return nil, interrupted(ctx, err)
 	}
-	o.step("reading metrics and logs, auditing")
-	a := &Account{Machine: report.ThisMachine(ctx), Requests: o.Requests, Units: o.Units, Connections: o.Connections,
-		Front: s.front, Dir: s.dir, Load: r, Wins: int64(c.wins.Count(crowd.Won))}
-	a.count(c)
-	return a, interrupted(ctx, a.closing(ctx, c))
+	s.step("reading metrics and logs, auditing")
+	a := &Account{Options: s.Options, Machine: report.ThisMachine(ctx), Front: s.front, Dir: s.dir, Load: r,
+		Wins: int64(s.wins.Count(crowd.Won))}
+	a.count(s)
+	return a, interrupted(ctx, a.closing(ctx, s))
 }
 
 // interrupted says so plainly if a signal caused the failure.
@@ -130,11 +122,11 @@ func interrupted(ctx context.Context, err error) error {
 }
 
 // count divides the scripts by what they were run for.
-func (a *Account) count(c *rush) {
-	a.LastAt, a.SellingN, a.SellingFor = c.lastAt, c.all.n, a.Wins
-	if c.selling.n > 0 {
-		a.SellingN = c.selling.n
-		a.SoldOutN, a.SoldOutFor = c.all.n-c.selling.n, c.all.answers-c.selling.answers
+func (a *Account) count(s *stage) {
+	a.LastAt, a.SellingN, a.SellingFor = s.lastAt, s.all.n, a.Wins
+	if s.selling.n > 0 {
+		a.SellingN = s.selling.n
+		a.SoldOutN, a.SoldOutFor = s.all.n-s.selling.n, s.all.answers-s.selling.answers
 	}
 }
 

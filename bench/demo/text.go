@@ -80,20 +80,21 @@ func (e EdgeAccount) Outcomes() string {
 }
 
 // wrap breaks text between words.
-func wrap(text string) string {
-	lines := []string{""}
-	for _, word := range strings.Fields(text) {
-		last := &lines[len(lines)-1]
+func wrap(text string) (lines string) {
+	column := 0
+	for i, word := range strings.Fields(text) {
+		column += 1 + len(word)
 		switch {
-		case *last == "":
-			*last = word
-		case len(*last)+1+len(word) > width:
-			lines = append(lines, word)
+		case i == 0:
+			column = len(word)
+		case column > width:
+			lines, column = lines+"\n", len(word)
 		default:
-			*last += " " + word
+			lines += " "
 		}
+		lines += word
 	}
-	return strings.Join(lines, "\n")
+	return lines
 }
 
 func num(n any) string { return bench.Number(reflect.ValueOf(n).Int()) }

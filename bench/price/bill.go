@@ -2,13 +2,13 @@ package price
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
 	"time"
 
 	"spike/bench"
+	"spike/bench/check"
 	"spike/bench/crowd"
 	"spike/bench/measure"
 	"spike/bench/peers"
@@ -20,14 +20,11 @@ import (
 // Bill measures what a whole spike costs in CPU-seconds: nginx, the servers behind it, Redis and the gate together, without the
 // crowd. One crowd meets four designs in one run:
 //
-//	article  its nginx configuration (weights 1:2:3:4, no connection kept alive to the servers) and its server, as
-//	         bench/peers has it: one lock across a Redis round trip, a log file opened for each request
+//	article  package peers' article behind its own nginx (weights 1:2:3:4, no connection kept alive to the servers), which
+//	         writes no access log here, as ours does not: that favours it
 //	edges    Spike: `spike nginx` and four edges
 //	gate     the same with `spike gate`: nginx says "sold out" by itself
 //	limited  the same, and the sale has a limit per buyer, so that every win asks Redis
-//
-// The article's own server stops for good after 12,000 sales and sells a unit too many. The peer has these two faults
-// corrected, and costs the same. Its nginx writes no access log here, as ours does not, which favours it.
 //
 // The servers of a turn are started for it, so nothing is left of the turn before. The bill has what they spend until
 // everything sold is settled. It does not have what they spend to start.
@@ -50,9 +47,6 @@ type design struct {
 
 var designs = list[design]{{named: peers.Article}, {named: "edges"}, {named: "gate", gate: true, beside: "edges", target: 0.4},
 	{named: "limited", gate: true, limit: 2, beside: "gate", target: 1.15}}
-
-// overArticle is the most that the gate's bill may be of the article's.
-const overArticle = 1.0 / 6
 
 // Run measures the designs. A double sale or a missing answer is no error, but a fault in its sample.
 func (o Bill) Run(ctx context.Context, h measure.Host) (d report.Doc, err error) {
@@ -113,14 +107,11 @@ func fourEdges() (all []rig.Options) {
 func edgeName(i int) string { return fmt.Sprintf("edge-%d", i+1) }
 
 func (d design) openFront(ctx context.Context, site *rig.Site) (err error) {
-	t := rig.Topology{Edges: site.Addrs(), Weights: weights}
-	t.Listen, err = rig.FreeAddr()
-	conf := ""
-	if err == nil && d.String() == peers.Article {
-		conf, err = confOf("article.conf.tmpl", t)
-	}
-	if err == nil && d.gate {
+	t, conf := rig.Topology{Edges: site.Addrs(), Weights: weights}, ""
+	if d.gate {
 		t.GateDir, err = site.FlagDir()
+	} else if t.Listen, err = rig.FreeAddr(); err == nil && d.String() == peers.Article {
+		conf, err = confOf("article.conf.tmpl", t)
 	}
 	if err != nil {
 		return err
@@ -162,11 +153,9 @@ func (b *billed) readBooks(ctx context.Context, h measure.Host, site *rig.Site) 
 		b.Reached += n
 	}
 	site.CloseSelling()
-	out, failed := rig.Run(ctx, "", h.Program, "audit", rig.Sale, "--json", "--redis", site.Redis.Addr)
-	if json.Unmarshal([]byte(out), &b.Audit) != nil { // a failed audit is printed, too
-		return fmt.Errorf("spike audit: %w", failed)
-	}
-	return nil
+	audit, err := check.Audit(ctx, h.Program, site.Redis.Addr)
+	b.Audit = &audit
+	return err
 }
 
 func (b *billed) sample() measure.Sample {
@@ -220,7 +209,7 @@ func (o Bill) doc(machine report.Machine, s measure.Samples) report.Doc {
 			Target: d.target * s.Of(d.beside).Spread("all").Median,
 			Note:   fmt.Sprintf("nginx %s, servers %s, Redis %s, gate %s", of("nginx"), of("servers"), of("redis"), of("gate"))})
 	}
-	say("gate", peers.Article, overArticle)
+	say("gate", peers.Article, 1.0/6)
 	t.Notes = append(t.Notes, fmt.Sprintf("medians of %s; %d requests for %d units on %d connections, the crowd's own CPU apart",
 		bench.Plural(o.Rounds, "round"), o.Requests, o.Units, o.Connections))
 	for _, w := range s.Wrong() {

@@ -30,12 +30,8 @@ type Flag struct {
 	Sales       []int         `default:"1,10000" range:"1..100000" help:"How many sales have a flag, one number after the other."`
 }
 
-// The two servers that are compared, and the most that an answer by a flag may cost.
-const (
-	byFlag     = "flag"
-	byReturn   = "return"
-	flagTarget = 1.25
-)
+// The two servers that are compared.
+const byFlag, byReturn = "flag", "return"
 
 // Run measures both servers.
 func (o Flag) Run(ctx context.Context, h measure.Host) (d report.Doc, err error) {
@@ -104,15 +100,9 @@ func (p *pair) open(ctx context.Context, h measure.Host, name string) (*rig.Ngin
 
 // flagConf makes the folder of flags, and the nginx.conf that finds them.
 func (p *pair) flagConf(ctx context.Context, h measure.Host, listen string) (conf string, err error) {
-	nobody, err := rig.FreeAddr()
-	if err == nil {
-		err = os.Mkdir(p.dir, 0o755)
-	}
-	if err == nil {
-		p.flags, err = rig.FlagDir()
-	}
-	if err == nil {
-		err = p.keep(time.Now(), 0)
+	const nobody = "127.0.0.1:1"
+	if p.flags, err = rig.FlagDir(); err == nil {
+		err = cmp.Or(os.Mkdir(p.dir, 0o755), os.WriteFile(p.script(), fmt.Appendf(nil, askAll, p.sales), 0o600), p.keep(time.Now(), 0))
 	}
 	file := ""
 	if err == nil {
@@ -139,10 +129,9 @@ func (p *pair) compare(ctx context.Context, name, addr string) error {
 	conn := crowd.NewConn(ctx, addr, maxWait, nil)
 	defer conn.Close()
 	a, err := conn.Ask(http.MethodGet, "/buy/"+flagged(0))
-	if err != nil {
-		return err
-	}
 	switch {
+	case err != nil:
+		return err
 	case a.Status != http.StatusOK:
 		return fmt.Errorf("%w: nginx does not answer by the flag: %v", bench.ErrDependency, a)
 	case name == byFlag:
@@ -185,16 +174,14 @@ end
 request = function() return all[math.random(sales)] end
 `
 
+func (p *pair) script() string { return filepath.Join(p.dir, "sales.lua") }
+
 func (p *pair) load(ctx context.Context, n *rig.Nginx) (m measure.Sample, err error) {
-	script := filepath.Join(p.dir, "sales.lua")
-	if err = os.WriteFile(script, fmt.Appendf(nil, askAll, p.sales), 0o600); err != nil {
-		return m, err
-	}
 	if err = p.keep(time.Now(), p.o.Duration); err != nil {
 		return m, err
 	}
 	before, _ := n.CPU() // 0 on a system that does not tell it
-	seen, err := crowd.Wrk{URL: "http://" + n.Addr, Script: script, Threads: 1, Connections: p.o.Connections,
+	seen, err := crowd.Wrk{URL: "http://" + n.Addr, Script: p.script(), Threads: 1, Connections: p.o.Connections,
 		Duration: p.o.Duration}.Run(ctx)
 	after, _ := n.CPU()
 	m.Figures = toolFigures(seen)
@@ -221,7 +208,7 @@ func (o Flag) doc(machine report.Machine, samples measure.Samples) report.Doc {
 		report.Range("ratio", 3, ratio), report.Col("requests/s", 0, of(byFlag, "per_sec")),
 		report.Col("p99 ms", 2, of(byFlag, "p99_ms")), report.Col("faulty", 0, faults))
 	for _, sales := range samples.Parts() {
-		t.Notes = append(t.Notes, measure.Target{What: sales + " flagged, x return 200", Bound: flagTarget, Digits: 3}.
+		t.Notes = append(t.Notes, measure.Target{What: sales + " flagged, x return 200", Bound: 1.25, Digits: 3}.
 			Say(ratio(samples, sales))...)
 	}
 	t.Notes = append(t.Notes, fmt.Sprintf("medians of %s by wrk -t1 -c%d -d%ds; one worker each, the same answer byte for byte",

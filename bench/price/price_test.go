@@ -144,7 +144,7 @@ func TestAnswerReport(t *testing.T) {
 }
 
 func TestShares(t *testing.T) {
-	even, weighted := []float64{.25, .25, .25, .25}, wayOf("weighted").wanted()
+	even, weighted := []float64{.25, .25, .25, .25}, sharesOf(wayOf("weighted").weights)
 	for _, c := range []struct {
 		name            string
 		counts          []float64

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -314,12 +315,7 @@ func (o Real) doc(ctx context.Context, samples measure.Samples) report.Doc {
 
 // beside is a table of ratios within a round. It has rows of those who can be compared.
 func (p phase) beside(whom string, s measure.Samples, to func(figure string) measure.Figure) report.Table {
-	var rows []string
-	for _, subject := range s.Subjects() {
-		if to("per_sec")(s, subject).N > 0 {
-			rows = append(rows, subject)
-		}
-	}
+	rows := slices.DeleteFunc(s.Subjects(), func(subject string) bool { return to("per_sec")(s, subject).N == 0 })
 	return report.Rows(p.title+" (beside "+whom+", within a round)", "sale", s, rows, report.Range("buys/s", 3, to("per_sec")),
 		report.Range("edge us", 3, to("edge_us")), report.Range("Redis us", 3, to("redis_us")))
 }

@@ -67,9 +67,6 @@ func oneNetwork(i int) netip.Addr { return netip.AddrFrom4([4]byte{127, 0, 0, by
 // wayOf finds a way by its name, or by that of its turns with nothing kept.
 func wayOf(name string) way { return ways.of(strings.TrimSuffix(name, loose)) }
 
-// wanted is each edge's share by its weight.
-func (w way) wanted() []float64 { return sharesOf(w.weights) }
-
 // sharesOf is each number's part of their sum.
 func sharesOf[N int | float64](numbers []N) (shares []float64) {
 	sum := N(0)
@@ -196,25 +193,17 @@ func deviation(counts, wanted []float64) (worst float64) {
 // fairness is a figure of how a way's counts differ from those wanted.
 func fairness(of func(counts, wanted []float64) float64) measure.Figure {
 	return func(s measure.Samples, way string) measure.Spread {
-		return measure.Of(of(counted(s, way), wayOf(way).wanted()))
+		return measure.Of(of(counted(s, way), sharesOf(wayOf(way).weights)))
 	}
-}
-
-// unkept is both's CPU in a way's turns in which nothing is kept.
-func unkept(s measure.Samples, way string) measure.Spread {
-	return measure.Median("both_us")(s, way+loose)
-}
-
-// overKept is that over the CPU with kept connections.
-func overKept(s measure.Samples, way string) measure.Spread {
-	return measure.Over("both_us", way)(s, way+loose)
 }
 
 func (o Share) doc(machine report.Machine, s measure.Samples) report.Doc {
 	names := measure.Choose(o.Only, ways.names())
+	unkept := func(s measure.Samples, way string) measure.Spread { return measure.Median("both_us")(s, way+loose) }
+	overKept := func(s measure.Samples, way string) measure.Spread { return measure.Over("both_us", way)(s, way+loose) }
 	columns := []report.Column{{Head: "wanted", Text: func(way string) string {
 		var words []string
-		for _, share := range wayOf(way).wanted() {
+		for _, share := range sharesOf(wayOf(way).weights) {
 			words = append(words, fmt.Sprintf("%.0f %%", 100*share))
 		}
 		return strings.Join(words, " ")
@@ -242,7 +231,7 @@ func sharePanels(s measure.Samples, names []string) (panels []report.Panel) {
 	costs := report.Panel{Title: "What a request costs", Wide: true,
 		Legend: "CPU, µs per request, nginx and edges together; orange: connections kept alive"}
 	for _, name := range names {
-		counts, wanted := counted(s, name), wayOf(name).wanted()
+		counts, wanted := counted(s, name), sharesOf(wayOf(name).weights)
 		p := report.Panel{Title: name, Scale: 100, Legend: fmt.Sprintf(
 			"share of the requests; Jain's index %.4f, furthest off %.1f %%", jain(counts, wanted), deviation(counts, wanted))}
 		for i, share := range sharesOf(counts) {

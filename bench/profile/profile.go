@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/pprof/profile"
@@ -39,12 +40,14 @@ type Session struct {
 
 const maxSeconds = 300
 
-// kinds of profiles. If a path ends in =, the seconds follow it.
-var kinds = []struct{ name, path string }{
-	{"cpu", "/debug/pprof/profile?seconds="},
-	{"mutex", "/debug/pprof/mutex?seconds="},
-	{"block", "/debug/pprof/block?seconds="},
-	{"heap", "/debug/pprof/heap"},
+// views are the texts made of the profiles. The heap has two: memory in use, and memory ever allocated. If a path ends in =, the
+// seconds follow it.
+var views = []struct{ kind, path, file, title, sample string }{
+	{"cpu", "/debug/pprof/profile?seconds=", "cpu.txt", "CPU", "cpu"},
+	{"mutex", "/debug/pprof/mutex?seconds=", "mutex.txt", "Mutex: time others waited for a lock", "delay"},
+	{"block", "/debug/pprof/block?seconds=", "block.txt", "Block: time spent waiting", "delay"},
+	{"heap", "/debug/pprof/heap", "heap.txt", "Heap in use", "inuse_space"},
+	{"heap", "", "alloc.txt", "Allocated since start", "alloc_space"}, // of the profile above
 }
 
 // Take takes all profiles: the first three over the same seconds, the heap after them.
@@ -56,8 +59,10 @@ func (s Session) Take(ctx context.Context) error {
 		return fmt.Errorf("profiles: %w", err)
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	for _, k := range kinds {
-		g.Go(func() error { return s.save(ctx, k.path, fileOf(s.Out, k.name)) })
+	for _, v := range views {
+		if v.path != "" {
+			g.Go(func() error { return s.save(ctx, v.path, fileOf(s.Out, v.kind)) })
+		}
 	}
 	return g.Wait()
 }
@@ -142,34 +147,22 @@ func (l Loaded) Run(ctx context.Context) (seen crowd.Result, err error) {
 	defer site.Close()
 	stay, sendHome := context.WithCancel(ctx)
 	defer sendHome()
-	loaded := make(chan error, 1)
-	go func() {
-		var err error
-		seen, err = crowd.Run(stay, crowd.Options{URLs: []string{site.Servers[0].BuyURL(rig.Sale)}, Connections: l.Connections,
+	var ended error
+	var load sync.WaitGroup
+	load.Go(func() {
+		seen, ended = crowd.Run(stay, crowd.Options{URLs: []string{site.Servers[0].BuyURL(rig.Sale)}, Connections: l.Connections,
 			Requests: 1 << 40}) // the profiles end the load, not the count
-		loaded <- err
-	}()
+	})
 	const warm = 500 * time.Millisecond
 	bench.Sleep(ctx, warm)
 	err = Session{Admin: site.Servers[0].Admin, Seconds: l.Seconds, Out: l.Out}.Take(ctx)
 	sendHome()
-	if ended := <-loaded; !errors.Is(ended, context.Canceled) || ctx.Err() != nil { // else it was cancelled on purpose
-		err = errors.Join(err, ended)
+	load.Wait()
+	if errors.Is(ended, context.Canceled) && ctx.Err() == nil {
+		ended = nil // it was cancelled on purpose
 	}
-	return seen, err
+	return seen, errors.Join(err, ended)
 }
-
-// views are the texts made of the profiles. The heap has two: memory in use, and memory ever allocated.
-var views = []struct{ kind, file, title, sample string }{
-	{"cpu", "cpu.txt", "CPU", "cpu"},
-	{"mutex", "mutex.txt", "Mutex: time others waited for a lock", "delay"},
-	{"block", "block.txt", "Block: time spent waiting", "delay"},
-	{"heap", "heap.txt", "Heap in use", "inuse_space"},
-	{"heap", "alloc.txt", "Allocated since start", "alloc_space"},
-}
-
-// topMost is how many functions are shown of each.
-const topMost = 20
 
 // Print writes the top 20 of each profile in a folder to w and beside the profile.
 func Print(w io.Writer, dir string) error {
@@ -195,12 +188,11 @@ type function struct {
 
 // top is one profile as text, as `go tool pprof -top` writes it.
 func top(file, sample string) ([]byte, error) {
-	f, err := os.Open(file)
+	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	p, err := profile.Parse(f)
+	p, err := profile.ParseData(data)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
@@ -209,11 +201,12 @@ func top(file, sample string) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	all, total := functions(p, at)
+	shown := all[:min(20, len(all))]
 	var out bytes.Buffer
 	unit := p.SampleType[at].Unit
 	fmt.Fprintf(&out, "%s of %s in all; the first %d of %d functions\n%12s %6s %12s %6s\n", amount(total, unit), sample,
-		min(topMost, len(all)), len(all), "flat", "flat%", "cum", "cum%")
-	for _, one := range all[:min(topMost, len(all))] {
+		len(shown), len(all), "flat", "flat%", "cum", "cum%")
+	for _, one := range shown {
 		fmt.Fprintf(&out, "%12s %5.1f%% %12s %5.1f%%  %s\n", amount(one.flat, unit), percent(one.flat, total), amount(one.cum, unit),
 			percent(one.cum, total), one.name)
 	}
@@ -229,10 +222,8 @@ func functions(p *profile.Profile, at int) (_ []*function, total int64) {
 		for depth, location := range s.Location {
 			for inlined, line := range location.Line {
 				name := line.Function.Name
-				if by[name] == nil {
-					by[name] = &function{name: name}
-				}
-				one := by[name]
+				one := cmp.Or(by[name], &function{name: name})
+				by[name] = one
 				if depth == 0 && inlined == 0 {
 					one.flat += s.Value[at]
 				}

@@ -43,9 +43,9 @@ func TestSessionTakesAndOpensAllKinds(t *testing.T) {
 	if err := (Session{Admin: admin(t, "secret").URL, Token: "secret", Seconds: 1, Out: out}).Take(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for _, k := range kinds {
-		if b, err := os.ReadFile(fileOf(out, k.name)); err != nil || len(b) == 0 {
-			t.Fatalf("%s: %d bytes, %v", k.name, len(b), err)
+	for _, v := range views {
+		if b, err := os.ReadFile(fileOf(out, v.kind)); err != nil || len(b) == 0 {
+			t.Fatalf("%s: %d bytes, %v", v.kind, len(b), err)
 		}
 	}
 	var text bytes.Buffer

@@ -2,17 +2,19 @@ package strategies
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"spike/bench"
+	"spike/bench/check"
 	"spike/bench/crowd"
 	"spike/bench/peers"
 	"spike/bench/rig"
@@ -42,12 +44,12 @@ func (s Stock) check() error {
 type shop struct {
 	*rig.Site
 	Options
-	strategy string
-	d        *Database
+	program, strategy string
+	d                 *Database
 }
 
 func (o Options) open(ctx context.Context, program, strategy, dir string, d *Database) (s *shop, err error) {
-	s = &shop{Options: o, strategy: strategy, d: d}
+	s = &shop{Options: o, program: program, strategy: strategy, d: d}
 	if strategy == PreDeduct {
 		s.Site, err = rig.Open(ctx, rig.SiteOptions{Binary: program, Dir: dir, Units: o.Units, Database: d.url,
 			Make: []string{"--hold", o.Hold.String()}, Servers: []rig.Options{{Args: []string{"--ack", "edge"}}}})
@@ -85,26 +87,11 @@ func (s *shop) count(ctx context.Context) (at Stock, err error) {
 }
 
 func (s *shop) audit(ctx context.Context) (a ledger.Audit, err error) {
-	conn := crowd.NewConn(ctx, s.Servers[0].Admin, auditLimit, nil)
-	defer conn.Close()
-	said, err := conn.Ask(http.MethodGet, "/api/v1/sales/"+rig.Sale+"/audit")
-	if err == nil {
-		err = json.Unmarshal(said.Body, &a)
+	if a, err = check.Audit(ctx, s.program, s.Redis.Addr); err == nil && !a.OK {
+		err = fmt.Errorf("audit: %+v: not every unit is there once", a)
 	}
-	if err == nil && !a.OK {
-		err = errors.New("not every unit is there once")
-	}
-	if err != nil {
-		return a, fmt.Errorf("audit: %v: %w", said, err)
-	}
-	return a, nil
+	return a, err
 }
-
-const (
-	storedEvery = 250 * time.Millisecond
-	storedLimit = 20 * time.Second
-	auditLimit  = 30 * time.Second
-)
 
 // settle waits until the database has every order as the ledger has it, each paid one with a serial of its own. Where there is
 // no ledger, a buyer has heard its answer after the commit.
@@ -116,16 +103,111 @@ func (s *shop) settle(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for deadline := time.Now().Add(storedLimit); ; {
+	const every, limit = 250 * time.Millisecond, 20 * time.Second
+	for deadline := time.Now().Add(limit); ; {
 		var confirmed, pending uint64
 		err := s.d.db.QueryRow(ctx, `SELECT count(DISTINCT serial) FILTER (WHERE state = 'confirmed'),
 			count(*) FILTER (WHERE state = 'pending') FROM orders`).Scan(&confirmed, &pending)
 		if err != nil || confirmed == a.Confirmed && pending == a.Pending {
 			return err
 		}
-		if time.Now().After(deadline) || !bench.Sleep(ctx, storedEvery) {
+		if time.Now().After(deadline) || !bench.Sleep(ctx, every) {
 			return fmt.Errorf("orders: the database has %d paid and %d pending, the ledger %d and %d",
 				confirmed, pending, a.Confirmed, a.Pending)
+		}
+	}
+}
+
+// Database is a database of a turn's own, and our view of it.
+type Database struct {
+	url string
+	db  *pgx.Conn
+}
+
+// OpenPostgres starts a PostgreSQL at its default durability, below a folder that its user may enter: see [rig.Room].
+func OpenPostgres(ctx context.Context, dir string) (*rig.Postgres, error) {
+	pg, err := rig.NewPostgres(ctx, rig.PostgresOptions{Dir: dir,
+		Settings: []string{"shared_buffers=128MB", fmt.Sprintf("max_connections=%d", 2*peers.MaxPool+20)}})
+	if err != nil {
+		return nil, err
+	}
+	return pg, pg.Start(ctx)
+}
+
+// OpenDatabase makes a database.
+func OpenDatabase(ctx context.Context, pg *rig.Postgres, name string) (d *Database, err error) {
+	if err = pg.Create(ctx, name); err != nil {
+		return nil, err
+	}
+	d = &Database{url: pg.URL(name)}
+	if d.db, err = pgx.Connect(ctx, d.url); err != nil {
+		return nil, fmt.Errorf("look into the database: %w", err)
+	}
+	return d, nil
+}
+
+// Close ends our view. The database stays.
+func (d *Database) Close() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	_ = d.db.Close(ctx)
+}
+
+// Serve starts a server of orders, which keeps its stock of so many units here. o has its program, folder and arguments.
+func (d *Database) Serve(ctx context.Context, strategy string, units int64, pool int, o rig.Options) (*rig.Server, error) {
+	_, err := d.db.Exec(ctx, peers.Schema)
+	if err == nil {
+		_, err = d.db.Exec(ctx, `INSERT INTO stock (sale, remaining) VALUES ($1, $2)`, rig.Sale, units)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("stock the database: %w", err)
+	}
+	o.Env, o.Args = []string{"SPIKE_DB=" + d.url}, []string{"--pool", strconv.Itoa(pool)}
+	return rig.StartServer(ctx, rig.Peer(strategy), o)
+}
+
+// Number reads one number.
+func (d *Database) Number(ctx context.Context, sql string, args ...any) (n int64, err error) {
+	if err = d.db.QueryRow(ctx, sql, args...).Scan(&n); err != nil {
+		return 0, fmt.Errorf("look into the database: %w", err)
+	}
+	return n, nil
+}
+
+// Writes is what a database did, by its own counters.
+type Writes struct {
+	Inserted     int64 `json:"inserted"` // rows, those of transactions that were rolled back too
+	Updated      int64 `json:"updated"`
+	Deleted      int64 `json:"deleted"`
+	Transactions int64 `json:"transactions"` // of readers too
+}
+
+// Rows written.
+func (w Writes) Rows() int64 { return w.Inserted + w.Updated + w.Deleted }
+
+func (w Writes) since(before Writes) Writes {
+	return Writes{w.Inserted - before.Inserted, w.Updated - before.Updated, w.Deleted - before.Deleted,
+		w.Transactions - before.Transactions}
+}
+
+// writes returns the database's counters once they stand still: its servers report them now and then, and when a connection
+// ends.
+func (d *Database) writes(ctx context.Context) (now Writes, err error) {
+	const every, limit = 200 * time.Millisecond, 5 * time.Second
+	deadline := time.Now().Add(limit)
+	for last := int64(-1); ; last = now.Rows() {
+		err = d.db.QueryRow(ctx, `SELECT coalesce(sum(n_tup_ins), 0)::bigint, coalesce(sum(n_tup_upd), 0)::bigint,
+			coalesce(sum(n_tup_del), 0)::bigint, (SELECT xact_commit + xact_rollback FROM pg_stat_database
+			WHERE datname = current_database()) FROM pg_stat_user_tables WHERE relname NOT LIKE '%migrations'`).
+			Scan(&now.Inserted, &now.Updated, &now.Deleted, &now.Transactions)
+		if err != nil {
+			return now, fmt.Errorf("statistics of the database: %w", err)
+		}
+		if now.Rows() == last || time.Now().After(deadline) {
+			return now, nil
+		}
+		if !bench.Sleep(ctx, every) {
+			return now, ctx.Err()
 		}
 	}
 }
