@@ -80,7 +80,8 @@ func (m *bytesConn) SetReadDeadline(time.Time) error  { return nil }
 func (m *bytesConn) SetWriteDeadline(time.Time) error { return nil }
 
 var own = regexp.MustCompile(`Date: [^\r]+|"serial":\d+|"reservation":"rsv_\w{42}"|"token":"[\w-]{84}"|` +
-	`"expires_at":"[^"]+"|"expires_in_ms":\d+|"opens_in_ms":\d+|"server_time":"[^"]+"|Content-Length: [1-3]\d\d`)
+	`"expires_at":"[^"]+"|"expires_in_ms":\d+|"opens_in_ms":\d+|"server_time":"[^"]+"|Content-Length: [1-3]\d\d|` +
+	`Retry-After: \d{3,}`) // one of three digits counts down
 
 // masked is answers without the parts in which two answers to the same request differ.
 func masked(answers []byte) string {
