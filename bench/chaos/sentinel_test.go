@@ -33,7 +33,7 @@ const (
 	logins = "--user default off ~* &* +@all --user " + edgeUser + " on >" + password + " ~* &* +@all" +
 		" --user " + peerUser + " on >" + password + " ~* &* +@all --user " + copyUser + " on >" + password + " ~* &* +@all" +
 		" --masteruser " + copyUser + " --masterauth " + password
-	promoteWait = 30 * time.Second
+	promoteWait = 2 * time.Minute // a busy machine starves Sentinels
 )
 
 // Replicated is a primary with two replicas, watched by some Sentinels.

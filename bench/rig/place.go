@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -46,7 +45,7 @@ func Run(ctx context.Context, input, program string, args ...string) (string, er
 	cmd.WaitDelay = time.Second
 	if err := cmd.Run(); err != nil {
 		said := strings.TrimSpace(errs.String())
-		return out.String(), fmt.Errorf("%s: %w: %s", strings.Join(slices.Insert(args, 0, program), " "), err, said)
+		return out.String(), fmt.Errorf("%s: %w: %s", program+" "+strings.Join(args, " "), err, said)
 	}
 	return out.String(), nil
 }

@@ -110,3 +110,13 @@ func TestURLSurvivesAnyPassword(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// A failed run names its command, and leaves the caller's words as they are: the caller may run them again.
+func TestFailedRunKeepsItsWords(t *testing.T) {
+	words := append(make([]string, 0, 8), "-c", "exit 3")
+	for range 2 {
+		if _, err := Run(t.Context(), "", "sh", words...); err == nil || !strings.Contains(err.Error(), "sh -c exit 3: exit status 3") {
+			t.Error(err)
+		}
+	}
+}
