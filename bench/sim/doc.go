@@ -8,7 +8,8 @@
 //	server   a Redis: a twin, and the log of scripts that made it; it comes back with part of the log, and perhaps a wrong clock
 //	replica  behind its primary; WAIT; fail-over, split brain with newcomers, the way back; Sentinels give up a replica
 //	net      calls that are lost, late, or arrive after their caller has given up; what runs on a server
-//	edge     a process: Keeper, Allotment, clocks, pauses; it stands in for the Runner; its machine; the rings of dead edges
+//	edge     a process: Keeper, Allotment, clocks, pauses; it stands in for the Runner; its machine
+//	recovery what the next process on a machine does with the ring of a dead edge
 //	crowd    buyers, some of whom stall in the middle of a Take, or hold a token; few buyers for minutes, while units are held
 //	keyed    buys that the ledger decides, mostly under idempotency keys, or by lot in a draw; calls of several
 //	check    the conditions after every step, and the claims that a death may take with it; checkrun: after a script
